@@ -17,6 +17,7 @@ from backendlint.api import (
     Site,
     Step,
     Store,
+    before,
     below,
     certain,
     for_tests,
@@ -25,6 +26,7 @@ from backendlint.api import (
     object_root,
     only_by_hand,
     stops_early,
+    told_once,
 )
 
 OUTSIDE = ("http", "mail", "queue-publish", "subprocess", "cloud", "sleep", "queue-consume")
@@ -36,17 +38,25 @@ ALL = frozenset({"builtins.Exception", "builtins.BaseException"})
 LOOPS = ("for", "comp")
 MAX_DEPTH = 3
 PRODUCTION = re.compile(r"(^|[._])prod(uction)?$", re.IGNORECASE)
+ALIKE = 2
+"""So many loops of a file are told one by one."""
 LARGE = 8
 """A job's item for which more calls than this are made is a piece of work of its own."""
 
 
 def check(project: Project) -> Iterator[Hit]:
-    """Commits in `for` loops over data, directly or through callees."""
+    """Commits in `for` loops over data, directly or through callees; of many in one file the first stands for the others."""
+    files: dict[str, list[Hit]] = {}
     for fn in project.reviewed():
         loops = any(block.kind in LOOPS for block in fn.facts.blocks)
-        if not loops or not project.effects.has(fn, "commit") or for_tests(project, fn):
-            continue
-        yield from _together(list(_judged(project, fn)))
+        if loops and project.effects.has(fn, "commit") and not for_tests(project, fn):
+            files.setdefault(fn.path, []).extend(_together(list(_judged(project, fn))))
+    for hits in files.values():
+        yield from told_once(hits, _more, few=ALIKE, severity=None, each=lambda _: "")
+
+
+def _more(hit: Hit, others: str) -> str:
+    return f"{hit.message[:-1]}. So it is in {others} of this file."
 
 
 def _together(hits: list[tuple[str, Hit]]) -> Iterator[Hit]:
@@ -184,7 +194,9 @@ def _profile(project: Project, fn: Fn, loop: int, call: Call, target: Fn | None)
             return "strict"  # rolled back item by item, or counted batches in a loop of their own
         if project.effects.call_effects(fn, other) & set(OUTSIDE):
             return "strict"
-    if (fn not in project.in_request and _own_work(inside, target)) or _goes_on(project, target):
+    if (fn not in project.in_request and (_own_work(inside, target) or _far(project, fn, loop, target))) or _goes_on(
+        project, target
+    ):
         return "strict"
     aside = only_by_hand(project, fn) or project.lifecycle.alone_leads_to(fn) or project.layer(fn) == "migration"
     aside = aside or _beside_production(fn, loop)
@@ -219,6 +231,14 @@ def _beside_production(fn: Fn, loop: int) -> bool:
     tests = (fn.value(item.value) for _, item in fn.blocks_of(loop) if item.kind == "if" and item.value >= 0)
     asked = (fn.unguarded(value[1]) for value in tests if value[0] == "not")
     return any(value[0] in ("attr", "name") and PRODUCTION.search(str(value[-1])) for value in asked)
+
+
+def _far(project: Project, fn: Fn, loop: int, target: Fn | None) -> bool:
+    """Whether what a job calls for each item does not commit itself, but has others do so: it is an operation as a whole, which
+    others call for one thing. Not where the job has written before: the first item's commit stores its half of that too."""
+    begun = fn.facts.blocks[loop].span
+    pending = any(before(write.call.span, begun) for write in project.writes.direct(fn))
+    return target is not None and not pending and not project.transactions.commits(target)
 
 
 def _own_work(inside: list[Call], target: Fn | None) -> bool:
