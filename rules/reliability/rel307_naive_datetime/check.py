@@ -29,9 +29,11 @@ from backendlint.api import (
     by_style,
     declares_date,
     for_tests,
+    in_main_block,
     into_dates,
     kept,
     measures,
+    object_root,
     of_all_modules,
     only_calendar,
     only_claims,
@@ -97,6 +99,8 @@ def check(project: Project) -> Iterator[Hit]:
     times = Times(project, clocks, KeptTimes(clocks, "utc"), KeptTimes(clocks, "local"))
     styles = by_style(project, list(project.all_functions()), partial(_judged, times))
     yield from _once_a_function(styles.pop("", ()))
+    if len(styles.get("stray", ())) > FEW:  # the same is said of both
+        styles["stray"] += styles.pop("utc", [])
     for style, hits in styles.items():
         few, told = STYLES[style]
         yield from _once_a_function(told_once(hits, told, few))
@@ -174,7 +178,7 @@ def _style(times: Times, naive: Naive) -> str:
             return "" if zoned else "rows"
         like = naive.filled in kept.fields
     elif not naive.local and kept.consistent(naive.fn, naive.call):
-        return "utc"
+        return ADVICE if _on_object(times.project, naive) else "utc"
     elif times.clocks.harms(naive.fn, naive.values, local=naive.local) or _into(kept.mixed, naive):
         return ""
     elif naive.converts:
@@ -186,6 +190,27 @@ def _style(times: Times, naive: Naive) -> str:
     if naive.local:
         return ADVICE if like or not zones else "local"
     return "utc" if like or not zones else "stray"
+
+
+def _on_object(project: Project, naive: Naive) -> bool:
+    """Whether an object of no row is all that keeps the time, for as long as the process runs, or that it is measured against:
+    `self.refreshed = utcnow()`, `utcnow() - self.refreshed`."""
+    fn = naive.fn
+    if fn.cls is None or project.hierarchy.role(fn.cls) in ("model", "schema", "serializer", "form"):
+        return False
+    times = _times(fn, naive.call.value, ("guard",)) if naive.call is not None else set[Vid]()
+    stores = [store for store in fn.facts.stores if store.value in times]
+    passed = [back.value for back in fn.facts.returns] + [vid for call in fn.calls for vid in call.passed]
+    reads = {vid for item in times for vid in fn.made_of(item)} - times
+    reads = {vid for vid in reads if fn.value(vid)[0] not in ("store", "setattr")}
+    beside = [fn.unguarded(vid) for item in reads for vid in operands(fn.value(item)) if vid not in times]
+    return (
+        times.isdisjoint(passed)
+        and all(store.name and fn.value(object_root(fn, store.base)) == ("param", 0) for store in stores)
+        and all(value[0] == "attr" and fn.unguarded(value[1]) == ("param", 0) for value in beside)
+        and all(fn.value(item)[0] in ("compare", "binop") for item in reads)
+        and bool(stores or beside)
+    )
 
 
 def _into(fields: frozenset[str], naive: Naive) -> bool:
@@ -211,7 +236,7 @@ def _kept_in_rows(_: Hit, others: str) -> str:
 
 def _kept_by_django(_: Hit, others: str) -> str:
     return (
-        f"Times without a zone go to Django, here and in {others}, although `USE_TZ` is on: it takes them for UTC, with a warning "
+        f"Times without a zone are made, here and in {others}, although `USE_TZ` is on: Django takes them for UTC, with a warning "
         "each, and beside an aware time they raise; ask `timezone.now()`."
     )
 
@@ -508,11 +533,25 @@ def _profile(project: Project, fn: Fn, call: Call, model: CallModel) -> Profile 
         or _beside_local(project, fn, call)
         or (_local(model) and _told_apart(fn, call))
         or _names(fn, call)
+        or _said_to_be(fn, call)
+        or _only_shown(fn, call)
         or only_claims(project, fn, call)
         or into_dates(project, fn, call)
     ):
         return "strict"
-    return _advice(project, fn)
+    return "strict" if in_main_block(fn, call) else _advice(project, fn)
+
+
+def _said_to_be(fn: Fn, call: Call) -> bool:
+    """`naive_now = datetime.utcnow()`: whoever calls it so knows what is compared with it."""
+    times = _times(fn, call.value)
+    return any(item.value in times and "naive" in item.name.lower().split("_") for item in fn.facts.bindings)
+
+
+def _only_shown(fn: Fn, call: Call) -> bool:
+    """`f"{datetime.utcnow()}"`: a text for people, or one that only has to differ from the last."""
+    uses = _uses(fn, _times(fn, call.value))
+    return bool(uses) and all(value[0] == "fmt" for value in uses)
 
 
 def _passes(fn: Fn, times: set[Vid]) -> list[Call]:

@@ -100,16 +100,31 @@ def _cut_to_day(fn: Fn, vid: Vid) -> bool:
 
 
 def only_claims(project: Project, fn: Fn, call: Call) -> bool:
-    """Whether a time in UTC goes into nothing but the claims of a token, where one without a zone is taken for UTC."""
+    """Whether a time in UTC goes into nothing but the claims of a token or the end of a cookie, where one without a zone is
+    taken for UTC."""
     times = _shifted(project, fn, call.value)
     if clock(project, fn, call.value) != "utc" or kept(fn, times):
         return False
     reads = _users(fn, times) - times
-    reads |= {other.value for other in fn.calls if not times.isdisjoint(other.passed)}
+    passes = [other for other in fn.calls if not times.isdisjoint(other.passed)]
+    if (
+        passes
+        and reads <= {other.value for other in passes}
+        and all(_until(project, fn, item, times) for item in passes)
+    ):
+        return True
+    reads |= {other.value for other in passes}
     made = {other.value for other in fn.calls if fn.value(other.func) == ("name", "builtins.dict")}
     signs = [other for other in fn.calls if any(model.name in CLAIMS for model in project.models(fn, other))]
     claims = {vid for other in signs for vid in other.passed}
     return bool(reads) and all((vid in made or fn.value(vid)[0] == "dict") and vid in claims for vid in reads)
+
+
+def _until(project: Project, fn: Fn, call: Call, times: set[Vid]) -> bool:
+    """`response.set_cookie("seen", key, expires=until)`; Starlette's takes no time without a zone."""
+    named = fn.callee_name(call) == "set_cookie" and call.kwarg("expires") in times
+    others = times.intersection(call.args) or any(vid in times for key, vid in call.kwargs if key != "expires")
+    return named and not others and not any(m.name.startswith("starlette.") for m in project.models(fn, call))
 
 
 def into_dates(project: Project, fn: Fn, call: Call) -> bool:
