@@ -18,11 +18,14 @@ from backendlint.api import (
     object_root,
     runs_by_hand,
     siblings,
+    told_once,
 )
 
 STORES = frozenset({"commit", "flush"})
 ASKS = frozenset({"db", "db-read", "db-write", "commit", "flush"})
 PENDING = frozenset({"add", "add_all", "delete", "merge", "execute"})
+ALIKE = 2
+"""So many transactions of a file that are begun by a call are told one by one."""
 AUTOCOMMIT = "autocommit"
 MAX_CHAIN = 6
 TEARDOWNS = frozenset({"teardown_appcontext", "teardown_request"})
@@ -32,6 +35,7 @@ CAUGHT = ("builtins.Exception", "builtins.BaseException")
 def check(project: Project) -> Iterator[Hit]:
     """One hit a handler that swallows a failed commit, flush or statement and leaves the transaction as it is."""
     seen: set[tuple[str, int]] = set()
+    begun: list[Hit] = []
     for fn in project.reviewed():
         for site in project.effects.direct(fn):
             handler = _handler(project, fn, site) if site.model.transaction or site.model.sql is not None else -1
@@ -58,7 +62,12 @@ def check(project: Project) -> Iterator[Hit]:
             ):
                 seen.add((fn.fqn, handler))
                 yield _hit(project, fn, call, handler, site.model.transaction)
-        yield from _begun(project, fn)
+        begun += _begun(project, fn)
+    yield from told_once(begun, _elsewhere, severity=None, few=ALIKE, each=lambda hit: hit.location.path)
+
+
+def _elsewhere(hit: Hit, others: str) -> str:
+    return f"{hit.message[:-1]}. So it is in {others} of this file."
 
 
 def _begun(project: Project, fn: Fn) -> Iterator[Hit]:
