@@ -30,6 +30,7 @@ WAITS = ("http", "mail", "grpc", "cloud", "search", "subprocess", "sleep")
 ASKS = frozenset({"db", "db-read", "db-write", "flush", "begin"})
 ALIKE = 2
 """So many calls in the transaction of one decorator are told one by one; more are its style."""
+ALL = ("builtins.Exception", "builtins.BaseException", "builtins.OSError", "builtins.MemoryError")
 LOCKS = frozenset({"lock", "locked"})
 LEVELS = 2
 """So far down is looked for what ends the transaction."""
@@ -54,7 +55,9 @@ def check(project: Project) -> Iterator[Hit]:
             effect = _waited_for(project, fn, call)
             if effect and not _ended(project, fn, call) and not _let_go(project, fn, call, effect):
                 seen.add((fn.fqn, call.value))
-                held.append((fn, call, effect, opening.step, _wrapper(fn) if opening.kind == "decorator" else ""))
+                held.append(
+                    (fn, call, effect, opening.step, _wrapper(project, fn) if opening.kind == "decorator" else "")
+                )
     wrapped: dict[str, list[Hit]] = {}
     plain: dict[tuple[str, Location], list[Hit]] = {}
     told: set[tuple[str, str]] = set()
@@ -63,6 +66,7 @@ def check(project: Project) -> Iterator[Hit]:
             hit = _hit(project, fn, call, effect, opened)
             again = (fn.fqn, hit.message) in told and bool(hit.flow)  # the same helper of the same function
             told.add((fn.fqn, hit.message))
+            again = again or _after_failure(project, fn, call, effect)
             hit = replace(hit, profile="strict") if again else hit
             alike = wrapped.setdefault(wrapper, []) if wrapper else plain.setdefault((fn.fqn, opened.location), [])
             alike.append(hit)
@@ -79,20 +83,34 @@ def check(project: Project) -> Iterator[Hit]:
 
 
 def _of_file(hits: Iterable[Hit]) -> Iterator[Hit]:
-    """Of a file's transactions that wait for the same call somewhere below, the first, with the lines of the others."""
+    """Of a file's transactions that wait for the same call somewhere below, the first, with the lines of the others; what many
+    files reach by the same last helper is told once."""
     waits: dict[object, list[Hit]] = {}
     for hit in hits:
         alike = hit.profile is None and hit.flow
         key = (hit.location.path, hit.flow[-1].location) if alike else (hit.location, hit.message)
         waits.setdefault(key, []).append(hit)
-    for found in waits.values():
-        if len(found) <= ALIKE:
-            yield from found
-            continue
-        first, *others = sorted(found, key=lambda hit: hit.location)
-        lines = ", ".join(str(hit.location.line) for hit in others)
-        yield replace(first, message=f"{first.message} Other transactions wait for the same in lines {lines}.")
-        yield from (replace(hit, profile="strict") for hit in others)
+    yield from told_once((hit for found in waits.values() for hit in _of_call(found)), _elsewhere, ALIKE, None, _helper)
+
+
+def _of_call(found: list[Hit]) -> Iterator[Hit]:
+    if len(found) <= ALIKE:
+        yield from found
+        return
+    first, *others = sorted(found, key=lambda hit: hit.location)
+    lines = ", ".join(str(hit.location.line) for hit in others)
+    yield replace(first, message=f"{first.message} Other transactions wait for the same in lines {lines}.")
+    yield from (replace(hit, profile="strict") for hit in others)
+
+
+def _helper(hit: Hit) -> object:
+    """The last calls that lead to the wait; those of one place alone stand for themselves."""
+    steps = [step.location for step in hit.flow[-2:]]
+    return tuple(steps) if len(hit.flow) > 2 else hit.location
+
+
+def _elsewhere(hit: Hit, others: str) -> str:
+    return f"{hit.message} Transactions in {others} wait for the same."
 
 
 def _together(hits: list[Hit]) -> Iterator[Hit]:
@@ -138,8 +156,11 @@ def _meant(fn: Fn, block: int) -> bool:
     return not LOCKS.isdisjoint(identifier_words(name))
 
 
-def _wrapper(fn: Fn) -> str:
-    """The project's own decorator, which puts each function it is used on into a transaction; "" for a library's."""
+def _wrapper(project: Project, fn: Fn) -> str:
+    """The project's own decorator, which puts each function it is used on into a transaction; "" where a library's does."""
+    models = [project.libraries.decorator(ref.name) for ref in fn.decorators if ref.kind == "lib"]
+    if any(model is not None and model.transaction for model in models):
+        return ""
     return next((ref.name for ref in fn.decorators if ref.kind == "func"), "")
 
 
@@ -186,6 +207,40 @@ def _waited_for(project: Project, fn: Fn, call: Call) -> str:
         if effect in found and (effect in own or not edges or any(happens(project, edge, (effect,)) for edge in edges)):
             return effect
     return ""
+
+
+def _after_failure(project: Project, fn: Fn, call: Call, effect: str) -> bool:
+    """Whether nothing but what handles a failure (`except Exception: mail_admins(...)`) comes to the wait: the transaction is
+    about to end then, and seldom."""
+    if _handles_failure(project, fn, call.block):
+        return True
+    todo, seen = project.targets(fn, call), set[str]()
+    if not todo:
+        return False
+    while todo:
+        item = todo.pop()
+        seen.add(item.fqn)
+        if any(
+            effect in site.model.effect and not _handles_failure(project, item, site.call.block)
+            for site in project.effects.direct(item)
+        ):
+            return False
+        todo += [
+            edge.callee
+            for edge in project.graph.callees(item)
+            if edge.callee.fqn not in seen
+            and project.effects.has(edge.callee, effect)
+            and not _handles_failure(project, item, edge.block)
+        ]
+    return True
+
+
+def _handles_failure(project: Project, fn: Fn, block: int) -> bool:
+    for _, item in fn.blocks_of(block):
+        types = project.exceptions.caught_types(fn, item) if item.kind == "except" else ()
+        if any(name in ALL or project.exception_kind(name) == "infrastructure" for name in types):
+            return True
+    return False
 
 
 def _tells_of_change(project: Project, fn: Fn, call: Call, target: Fn) -> bool:
