@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Iterator
 from dataclasses import replace
 
@@ -33,6 +34,8 @@ TRAILS = frozenset("tracking visit visits view views impression impressions sigh
 
 DRAWS = frozenset("random uuid uuid1 uuid4 secrets urlsafe nonce choices randbelow".split())
 """Words of functions that give something else each time."""
+ENSURES = re.compile(r"(^|_)(get_or_create|create_or_get|ensure|update_or_create|upsert)(_|$)")
+"""What asks once more itself."""
 IMPORTS = frozenset("parser parsers importer importers".split())
 
 
@@ -72,7 +75,7 @@ def _judged(project: Project, functions: Iterable[Fn]) -> Iterator[tuple[Hit, st
         for raced in sorted(_open_in(project, fn, mapped), key=_in_handler):
             inner = project.functions[raced.inner] if raced.inner else None
             aside = project.layer(fn) == "migration" or for_tests(project, fn) or adds_itself(fn, raced.insert)
-            if aside or (inner is not None and any(_open_in(project, inner, mapped))):
+            if aside or (inner is not None and (any(_open_in(project, inner, mapped)) or ENSURES.search(inner.name))):
                 continue
             if raced.check.value in told or of_others(project, raced) or drawn(raced):
                 continue
