@@ -129,7 +129,7 @@ def _statement(project: Project, statement: SqlStatement) -> Iterator[Hit]:
         return
     if _refilled(statement, table) if isinstance(tree, exp.Delete) else _moves_a_mark(statement, tree, table):
         return
-    if isinstance(tree, exp.Update) and _fills_new(statement, tree, table):
+    if isinstance(tree, exp.Update) and (_fills_new(statement, tree, table) or _evens_out(tree)):
         return
     shown = f"`{table}`"
     what = (
@@ -176,6 +176,27 @@ def _fills_new(statement: SqlStatement, tree: exp.Update, table: str) -> bool:
     return bool(set_here) and set_here <= {name.lower() for text in texts for name in added.findall(text)}
 
 
+def _evens_out(tree: exp.Update) -> bool:
+    """`SET email = lower(email)`: what is written in one way for all rows is meant for all."""
+    told = [(item.this, item.expression) for item in tree.expressions if isinstance(item, exp.EQ)]
+    return bool(told) and all(
+        isinstance(made, exp.Func) and any(column.name == place.name for column in made.find_all(exp.Column))
+        for place, made in told
+    )
+
+
+def _normalizes(fn: Fn, call: Call) -> bool:
+    """`update(email=Lower("email"))`, `update(key=Func(F("key"), function="trim"))`: the same in Django."""
+    return bool(call.kwargs) and not call.args and all(_made_of(fn, name, vid) for name, vid in call.kwargs)
+
+
+def _made_of(fn: Fn, name: str, vid: int) -> bool:
+    made = fn.value(vid)
+    parts = list(ingredients(fn.facts, fn.calls[made[1]].passed)) if made[0] == "call" else []
+    reckoned = any(fn.value(part)[0] == "binop" for part in parts)
+    return not reckoned and any(fn.const(part) == name for part in parts)
+
+
 def _operation(project: Project, write: Write) -> Iterator[Hit]:
     """An ORM's bulk delete or update with no condition on the way from the model."""
     fn, call = write.fn, write.call
@@ -184,6 +205,8 @@ def _operation(project: Project, write: Write) -> Iterator[Hit]:
     if not sent and (any(orm.lazy for orm in models) or not any(orm.bulk for orm in models)):
         return  # a statement that others send, or one object
     if not _everything(project, fn, start, MAX_STEPS) or _replaced(project, write) or _mark(fn, call, start):
+        return
+    if write.op == "update" and _normalizes(fn, call):
         return
     model = write.entity.rpartition(".")[2]
     if _SINGLE.search(model):
