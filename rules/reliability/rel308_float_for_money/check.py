@@ -79,6 +79,7 @@ HIRED = frozenset(
 """What a `daily_rate` is paid for; others are how much of something a day brings."""
 ALIKE = 2
 """So many fields of one class are told one by one."""
+COUNTS = frozenset(["count", "counts", "num", "number"])
 STORES = frozenset(["model", "schema", "serializer", "form"])
 ANSWERS = frozenset(["response_schema", "response_format", "text_format", "output_schema", "output_type"])
 """By these a language model is told how to answer."""
@@ -323,7 +324,9 @@ def _conversion(project: Project, fn: Fn, call: Call) -> Iterator[Hit]:
         for vid, value in enumerate(fn.facts.values)
         if value[0] == "binop" and call.value in value[2:] and not _is_change(fn, vid)
     ]
-    if name and any(value[1] in "+-*/" and not (_is_ratio(fn, value) or _shows(fn, value)) for value in used):
+    if name and any(
+        value[1] in "+-*/" and not (_is_ratio(fn, value) or _shows(fn, value) or _averages(fn, value)) for value in used
+    ):
         yield Hit(
             message=f"`{name}` is money, and reckoned with as a float: sums drift by cents. Convert it with `Decimal(...)`.",
             location=fn.location(call.span),
@@ -359,6 +362,16 @@ def _is_change(fn: Fn, vid: Vid) -> bool:
 def _shows(fn: Fn, value: Value) -> bool:
     """`float(cents) / 100`: the amount in the larger unit, which is shown."""
     return value[1] == "/" and fn.const(value[3]) in (100, 100.0)
+
+
+def _averages(fn: Fn, value: Value) -> bool:
+    """`float(cost) / sessions_count`: a figure of statistics."""
+    by = fn.unguarded(value[3])
+    named = {
+        word for item in fn.facts.bindings if fn.unguarded(item.value) == by for word in identifier_words(item.name)
+    }
+    counted = by[0] == "call" and fn.callee_name(fn.calls[by[1]]) in ("len", "count")
+    return value[1] == "/" and (counted or not COUNTS.isdisjoint({*named, *identifier_words(_called(fn, value[3]))}))
 
 
 def _called(fn: Fn, vid: Vid) -> str:
