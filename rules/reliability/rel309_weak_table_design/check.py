@@ -41,6 +41,8 @@ _LATER = ("history", "archive", "archived", "old", "past")
 _FOREIGN = re.compile(r"\b(fks?|foreign[ -]?keys?|referential)\b", re.IGNORECASE)
 _DOCSTRING = re.compile(r'class [^\n]*:\n\s*"""(.*?)"""', re.DOTALL)
 _GONE = re.compile(r"\b(deleted|removed|outlives?|snapshots?|the state of|no longer|orphan(ed|s)?)\b", re.IGNORECASE)
+_FROZEN = re.compile(r"(^|/)versions/[^/]*_v?\d[^/]*\.py$|(^|/)v\d+(_\d+)*/schema\.py$")
+"""Models of a schema as it was in some version: nobody changes those any more."""
 _SEPARATORS = frozenset({",", ";", "|", ", "})
 _FIGURES = ("integer", "decimal", "float")
 FEWEST = 3
@@ -58,7 +60,8 @@ def check(project: Project) -> Iterator[Hit]:
         known = table.location is not None and (
             told_by_migrations or table.location.path not in data.migration_paths or table.source == "ddl"
         )
-        if table.kind == "table" and table.managed and known and own(table):
+        frozen = table.owner and table.location is not None and _FROZEN.search(table.location.path)
+        if table.kind == "table" and table.managed and known and own(table) and not frozen:
             yield from _repeated(table)
             for column in table.columns.values():
                 yield from _listed(table, column, _declared(project, column, told))
@@ -68,7 +71,7 @@ def check(project: Project) -> Iterator[Hit]:
 
 def _own(project: Project) -> Callable[[Table], bool]:
     """Whether a table is the project's: not one of a dump that lies beside the models and that no code asks, as of another
-    service that the developers' machines run."""
+    service that the developers' machines run, or of the server's own tables."""
     data = project.data
     asked = {
         name.lower() for text in data.texts if text.fn is not None and text.call for name in _NAMED.findall(text.text)
@@ -80,7 +83,7 @@ def _own(project: Project) -> Callable[[Table], bool]:
             return True
         if table.name.lower().rpartition(".")[2] in asked or data.models.find(table.name) is not None:
             return True
-        return table.location.path in data.migration_paths
+        return table.location.path in data.migration_paths and not data.models.tables
 
     return own
 
