@@ -20,6 +20,7 @@ _SPREAD = re.compile(r"\bVALUES\s+(?:%s|%\(\w+\)s|\?|\$\d|:\w)", re.IGNORECASE)
 _VALUES = re.compile(r"\b(?:FROM|JOIN|INTO|UPDATE)\s+(?:public\.)?values\b(?!\s*\()", re.IGNORECASE)
 _CALLED = re.compile(r"\b(\w+)\(")
 _DEFINED = re.compile(r"\bCREATE\s+(?:OR\s+REPLACE\s+)?(?:AGGREGATE|FUNCTION)\s+(\w+)\s*\(", re.IGNORECASE)
+_CATALOG = re.compile(r"\b(information_schema|to_regclass|sqlite_master|pg_tables|pg_class)\b", re.IGNORECASE)
 MANY = 2
 """A project that speaks to more kinds of databases than that has texts whose kind cannot be told."""
 ALIKE = 0.8
@@ -127,6 +128,8 @@ def _tables(statement: SqlStatement, scope: sql.Scope) -> Iterator[Hit]:
             source.name.lower(), [table.name.lower() for table in schema.tables.values()], 1, ALIKE
         )
         dropped = statement.project.data.dropped.get(source.name.lower())
+        if dropped is not None and _asks_for_tables(statement):
+            continue
         if dropped is not None:
             yield statement.hit(
                 f"There is no table `{source.name}` any more: a migration drops it, so this statement"
@@ -149,6 +152,16 @@ def _tables(statement: SqlStatement, scope: sql.Scope) -> Iterator[Hit]:
                 source.node,
                 confidence="medium",
             )
+
+
+def _asks_for_tables(statement: SqlStatement) -> bool:
+    """Whether the file asks the database which tables there are: it knows that what it reads may be gone."""
+    path = statement.source.path
+    texts = statement.project.data.texts
+    return any(text.path == path and _CATALOG.search(text.text) for text in texts) or any(
+        fn.path == path
+        for fn, _ in statement.project.graph.calls_written("has_table", "table_names", "get_table_names")
+    )
 
 
 def _record(statement: SqlStatement, node: exp.Column) -> bool:
