@@ -15,6 +15,7 @@ from backendlint.api import (
     Vid,
     asked,
     bounded,
+    for_development,
     ingredients,
     keeps_client,
     keeps_result,
@@ -69,7 +70,9 @@ def check(project: Project) -> Iterator[Hit]:
                 fn.location(span),
                 related=definition(project, fn, name),
                 function=fn.fqn,
-                profile="strict" if of_each(project, fn, span, block, name, how) else "default",
+                profile="strict"
+                if for_development(fn.path) or of_each(project, fn, span, block, name, how)
+                else "default",
             )
 
 
