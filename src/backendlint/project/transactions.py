@@ -7,8 +7,9 @@ from collections.abc import Iterator
 from functools import cached_property
 from typing import TYPE_CHECKING, NamedTuple
 
-from backendlint.facts.model import Block, Call, Span, Vid
+from backendlint.facts.model import Block, Call, Span
 from backendlint.findings.model import Step
+from backendlint.project.atomicrequests import atomic_requests
 from backendlint.project.binding import unchanged
 from backendlint.project.calls import Edge
 from backendlint.project.certain import Given, given, ruled_out
@@ -18,9 +19,9 @@ from backendlint.project.entities import Cls, Fn, Ref
 from backendlint.project.handedon import handed_on
 from backendlint.project.libraries_model import CallModel
 from backendlint.project.loops import plain
+from backendlint.project.outertransactions import OuterTransactions
 from backendlint.project.programs import for_tests
 from backendlint.project.signals import receivers_inside
-from backendlint.project.stages import is_on
 
 if TYPE_CHECKING:
     from backendlint.project.model import Project
@@ -50,6 +51,7 @@ class Transactions:
         self.project = project
         self._opens: dict[str, bool] = {}
         self._entered: dict[str, Opening | None] = {}
+        self._outer = OuterTransactions(project)
 
     # in one function
 
@@ -244,6 +246,9 @@ class Transactions:
         a transaction of its own kind has the transaction's own enter begin it."""
         if fn.cls is not None and fn.name in ("__enter__", "__aenter__") and self._derived(fn.cls):
             return Opening("caller", Step(fn.header, "enters the transaction"))
+        outer = self._outer.around(fn)
+        if outer is not None:
+            return Opening("caller", outer)
         models = self.project.hierarchy.library_models(fn.cls) if fn.cls is not None else ()
         if not any(fn.name in model.in_transaction for model in models) and fn.fqn not in self._receivers:
             return None
@@ -301,13 +306,8 @@ class Transactions:
 
     @cached_property
     def atomic_requests(self) -> Step | None:
-        """Django's `ATOMIC_REQUESTS: True`."""
-        for file in self.project.files.values():
-            module = self.project.module_function(file)
-            for item in _set_to(module, "ATOMIC_REQUESTS"):
-                if is_on(module, item):
-                    return Step(module.place(item), "every request is a transaction")
-        return None
+        """Django's `ATOMIC_REQUESTS: True`, or a middleware of the project's that does the same."""
+        return atomic_requests(self.project) or self._outer.of_middleware()
 
     # what calls do
 
@@ -452,14 +452,6 @@ def openings(project: Project) -> Iterator[tuple[Fn, int, Opening]]:
             found = project.transactions.around(fn, 0)
             if found is not None and found.kind == "decorator":
                 yield fn, 0, found
-
-
-def _set_to(module: Fn, option: str) -> Iterator[Vid]:
-    """Values of an option of settings: `{"X": v}`, `settings["X"] = v`, `settings.update(X=v)`."""
-    for display in module.made_by("dict"):
-        yield from (item for key, item in module.value(display)[1] if key >= 0 and module.const(key) == option)
-    yield from (item.value for item in module.facts.stores if item.key >= 0 and module.const(item.key) == option)
-    yield from (vid for call in module.facts.calls for key, vid in call.kwargs if key == option)
 
 
 def before(first: Span, second: Span) -> bool:
