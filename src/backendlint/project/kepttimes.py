@@ -148,7 +148,20 @@ class KeptTimes:
             left, right = value[2:4]
             shifted = self._like(fn, left, depth - 1) and self._span(fn, right)
             return shifted or (value[1] == "+" and self._span(fn, left) and self._like(fn, right, depth - 1))
-        return value == ("const", None) or self.clocks.kinds(fn, vid) == {self.clock}
+        return value == ("const", None) or self._written(fn, value) or self.clocks.kinds(fn, vid) == {self.clock}
+
+    def _written(self, fn: Fn, value: Value) -> bool:
+        """`datetime(2001, 1, 1)`, from which times are counted; from 1970 on it is in UTC."""
+        call = fn.calls[value[1]] if value[0] == "call" else None
+        if (
+            call is None
+            or call.kwargs
+            or len(call.args) < 3
+            or not all(isinstance(fn.const(v), int) for v in call.args)
+        ):
+            return False
+        named = any(ref.name == "datetime.datetime" for ref in self.project.callees(fn, call))
+        return named and (self.clock == "utc" or fn.const(call.args[0]) != 1970)
 
     def _span(self, fn: Fn, vid: Vid) -> bool:
         """A length of time, as far as can be seen: no field and no point in time."""
