@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Iterator
 from dataclasses import replace
 from functools import partial
@@ -15,6 +16,7 @@ from backendlint.api import (
     Step,
     before,
     below,
+    comment_above,
     exclusive,
     happens,
     here_and_in,
@@ -32,6 +34,8 @@ ALIKE = 2
 """So many calls in the transaction of one decorator are told one by one; more are its style."""
 ALL = ("builtins.Exception", "builtins.BaseException", "builtins.OSError", "builtins.MemoryError")
 LOCKS = frozenset({"lock", "locked"})
+SPEAKS = re.compile(r"roll(ed|s)? ?back|transaction|atomic|\block(s|ed)?\b", re.IGNORECASE)
+LATER = re.compile(r"\b(TODO|FIXME|XXX|HACK)\b")
 LEVELS = 2
 """So far down is looked for what ends the transaction."""
 WORDS = {
@@ -66,7 +70,7 @@ def check(project: Project) -> Iterator[Hit]:
             hit = _hit(project, fn, call, effect, opened)
             again = (fn.fqn, hit.message) in told and bool(hit.flow)  # the same helper of the same function
             told.add((fn.fqn, hit.message))
-            again = again or _after_failure(project, fn, call, effect)
+            again = again or _after_failure(project, fn, call, effect) or _explained(project, hit, opened)
             hit = replace(hit, profile="strict") if again else hit
             alike = wrapped.setdefault(wrapper, []) if wrapper else plain.setdefault((fn.fqn, opened.location), [])
             alike.append(hit)
@@ -209,10 +213,20 @@ def _waited_for(project: Project, fn: Fn, call: Call) -> str:
     return ""
 
 
+def _explained(project: Project, hit: Hit, opened: Step) -> bool:
+    """Whether a comment above the call, or above what opens the transaction or below it, speaks of that: `# rolled back if no mail
+    can be sent`. Somebody has thought of it."""
+    path, first = opened.location.path, opened.location.line
+    lines = [(hit.location.path, hit.location.line), (path, first)]
+    lines += [(path, line) for line in range(first + 1, hit.location.line) if path == hit.location.path][:4]
+    said = [text for path, line in lines for text in comment_above(project, path, line)]
+    return any(map(SPEAKS.search, said)) and not any(map(LATER.search, said))
+
+
 def _after_failure(project: Project, fn: Fn, call: Call, effect: str) -> bool:
     """Whether nothing but what handles a failure (`except Exception: mail_admins(...)`) comes to the wait: the transaction is
     about to end then, and seldom."""
-    if _handles_failure(project, fn, call.block):
+    if _handles_failure(project, fn, call.block, effect):
         return True
     todo, seen = project.targets(fn, call), set[str]()
     if not todo:
@@ -221,7 +235,7 @@ def _after_failure(project: Project, fn: Fn, call: Call, effect: str) -> bool:
         item = todo.pop()
         seen.add(item.fqn)
         if any(
-            effect in site.model.effect and not _handles_failure(project, item, site.call.block)
+            effect in site.model.effect and not _handles_failure(project, item, site.call.block, effect)
             for site in project.effects.direct(item)
         ):
             return False
@@ -230,14 +244,16 @@ def _after_failure(project: Project, fn: Fn, call: Call, effect: str) -> bool:
             for edge in project.graph.callees(item)
             if edge.callee.fqn not in seen
             and project.effects.has(edge.callee, effect)
-            and not _handles_failure(project, item, edge.block)
+            and not _handles_failure(project, item, edge.block, effect)
         ]
     return True
 
 
-def _handles_failure(project: Project, fn: Fn, block: int) -> bool:
+def _handles_failure(project: Project, fn: Fn, block: int, effect: str) -> bool:
     for _, item in fn.blocks_of(block):
         types = project.exceptions.caught_types(fn, item) if item.kind == "except" else ()
+        if types and effect == "sleep":
+            return True  # before the next attempt
         if any(name in ALL or project.exception_kind(name) == "infrastructure" for name in types):
             return True
     return False
