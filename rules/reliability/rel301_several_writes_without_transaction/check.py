@@ -51,7 +51,10 @@ AUDITS = re.compile(r"audit", re.IGNORECASE)
 """What is no longer aside where the project stores it in the transaction of what it tells of."""
 JOURNALS = frozenset("log logs audit audits journal history metrics notifications".split())
 TOUCH = re.compile(r"(updated|modified|changed?|seen|touched)(_|$)|^(last|date)_|_(at|since)$|timestamp", re.IGNORECASE)
-BEGUN = re.compile(r"[._](IN_?PROGRESS|PROCESSING|RUNNING|STARTED|STARTING)$")
+BEGUN = re.compile(
+    r"[._](IN_?PROGRESS|STARTED"
+    r"|(PROCESS|RUNN|START|SYNC|SYNCHRONI[SZ]|PUSH|PULL|FETCH|IMPORT|EXPORT|DOWNLOAD|UPLOAD|INDEX|GENERAT|EXECUT|PUBLISH)ING)$"
+)
 STAGES = 4
 """So many commits of one job are no oversight."""
 OUTSIDE = ("http", "mail", "grpc", "cloud", "subprocess", "sleep")

@@ -268,13 +268,14 @@ def only_by_hand(project: Project, fn: Fn | None, depth: int = 5, *, beside: boo
 
 
 def only_planned(project: Project, fn: Fn, depth: int = 4) -> bool:
-    """What jobs alone lead to, and nothing hands over but other jobs."""
+    """What jobs alone lead to, and nothing hands over but other jobs; that it is run by hand now and then too does not matter."""
     if project.reach(fn.fqn):
         return False
     callers = {edge.caller.fqn: edge.caller for edge in project.graph.callers(fn) if edge.caller is not fn}
     if not callers:
         return is_job(project, fn) or (fn.cls is not None and project.hierarchy.role(fn.cls) == "task")
-    return depth > 0 and all(only_planned(project, item, depth - 1) for item in callers.values())
+    planned = [item for item in callers.values() if not runs_by_hand(project, item)]
+    return depth > 0 and bool(planned) and all(only_planned(project, item, depth - 1) for item in planned)
 
 
 def _is_fixture(ref: Ref) -> bool:
