@@ -32,6 +32,8 @@ _HANDLE = "Handle the constraint's violation around the insert and answer as if 
 
 TRAILS = frozenset("tracking visit visits view views impression impressions sighting sightings journal trail".split())
 
+ALIKE = 2
+"""So many that one constraint makes fail, or of one table without one, are told one by one."""
 DRAWS = frozenset("random uuid uuid1 uuid4 secrets urlsafe nonce choices randbelow".split())
 """Words of functions that give something else each time."""
 ENSURES = re.compile(r"(^|_)(get_or_create|create_or_get|ensure|update_or_create|upsert)(_|$)")
@@ -46,8 +48,8 @@ def check(project: Project) -> Iterator[Hit]:
     for constraint, hits in by_constraint.items():
         if not constraint:
             yield from hits
-        elif len(hits) >= FEW:
-            yield from told_once(hits, _everywhere, few=FEW - 1, severity=None)
+        elif len(hits) > ALIKE:
+            yield from told_once(hits, _everywhere, few=ALIKE, severity=None)
         else:
             for hit in hits:
                 files.setdefault(hit.location.path, []).append(hit)
@@ -83,7 +85,7 @@ def _judged(project: Project, functions: Iterable[Fn]) -> Iterator[tuple[Hit, st
             hit = replace(hit, profile="strict") if raced.entity in alike else hit
             told.add(raced.check.value)
             alike.add(raced.entity)
-            yield hit, constraint if hit.profile is None else ""
+            yield hit, (constraint or raced.entity) if hit.profile is None else ""
 
 
 def _open_in(project: Project, fn: Fn, mapped: bool) -> Iterator[Raced]:
