@@ -43,6 +43,8 @@ _DOCSTRING = re.compile(r'class [^\n]*:\n\s*"""(.*?)"""', re.DOTALL)
 _GONE = re.compile(r"\b(deleted|removed|outlives?|snapshots?|the state of|no longer|orphan(ed|s)?)\b", re.IGNORECASE)
 _FROZEN = re.compile(r"(^|/)versions/[^/]*_v?\d[^/]*\.py$|(^|/)v\d+(_\d+)*/schema\.py$")
 """Models of a schema as it was in some version: nobody changes those any more."""
+_CONFIG = re.compile(r"(config|configuration|settings?|preferences|options)s?$", re.IGNORECASE)
+"""Tables of what somebody has typed in, perhaps in a single row."""
 _SEPARATORS = frozenset({",", ";", "|", ", "})
 _FIGURES = ("integer", "decimal", "float")
 FEWEST = 3
@@ -126,7 +128,7 @@ def _listed(table: Table, column: Column, declared: str) -> Iterator[Hit]:
             "names exists, nor find a row by it; use a table "
             "that links the two (or an array column).",
             _place(table, column),
-            profile="strict" if _ADDRESSES.search(column.name) else None,
+            profile="strict" if _ADDRESSES.search(column.name) or _CONFIG.search(table.name) else None,
         )
     elif _SEPARATED.search(declared):
         yield Hit(
