@@ -69,8 +69,8 @@ def home_of(project: Project, route: Route) -> str:
 
 def untold(project: Project, kept: list[tuple[Route, Fn]], changes: list[Change]) -> Iterator[Hit]:
     """The changes of one program without a record, where most of its have one."""
-    if len(changes) > len(kept):
-        return  # what most routes do without is no practice of the project
+    if len(changes) * 2 > len(kept) and len(changes) > 1:
+        return  # what many routes do without is no practice of the project
     example, record = kept[0]
     shown = record.cls.name if record.name == "__init__" and record.cls is not None else f"{record.name}()"
     seen = set()
