@@ -13,6 +13,7 @@ from backendlint.project.certain import given, never_made, truth
 from backendlint.project.decorators import wrapping_calls
 from backendlint.project.entities import Fn
 from backendlint.project.transactions import before, exclusive
+from backendlint.project.uses import ingredients
 
 if TYPE_CHECKING:
     from backendlint.project.model import Project
@@ -24,6 +25,7 @@ _LINKS = 12
 _ALONE = re.compile(r"^\s*(BEGIN\s+(IMMEDIATE|EXCLUSIVE)|LOCK\s+TABLE)\b", re.IGNORECASE)
 """After these nobody else writes until the transaction ends."""
 _ADVISORY = re.compile(r"\bpg_(try_)?advisory_(xact_)?lock\s*\(", re.IGNORECASE)
+_ACQUIRES = re.compile(r"(^|_)(acquire|take|obtain|claim|try)_(\w+_)?lock$", re.IGNORECASE)
 _LOCK = re.compile(r"(^|[._])(advisory_?)?(lock|mutex|semaphore)(ed|ing)?($|[._(])", re.IGNORECASE)
 
 
@@ -122,11 +124,26 @@ def _takes_lock(project: Project, fn: Fn, call: Call) -> bool:
         return True
     if fn.callee_name(call) == "acquire" and _LOCK.search(name_of(fn.file, fn.facts, call.func)):
         return True
+    if _claims(project, fn, call) and any(
+        item.kind == "if" and item.value >= 0 and call.value in ingredients(fn.facts, (item.value,))
+        for item in fn.facts.blocks
+    ):
+        return True
     return any(
         _locks(project, target, inner) and not _left_out(Edge(fn, target, call, "call", call.span), inner)
         for target in project.targets(fn, call)
         for inner in target.calls
     )
+
+
+def _claims(project: Project, fn: Fn, call: Call) -> bool:
+    """What only one of several gets, of a store that all share: `cache.add("import", 1)`, `redis.set(key, 1, nx=True)`, or by its
+    name: `acquire_import_lock()`."""
+    name = fn.callee_name(call)
+    if _ACQUIRES.search(name):
+        return True
+    once = name in ("add", "setnx") or (name == "set" and fn.const(call.kwarg("nx")) is True)
+    return once and "cache-write" in project.effects.call_effects(fn, call)
 
 
 def _left_out(edge: Edge, call: Call) -> bool:
