@@ -55,6 +55,8 @@ BEGUN = re.compile(
     r"[._](IN_?PROGRESS|STARTED"
     r"|(PROCESS|RUNN|START|SYNC|SYNCHRONI[SZ]|PUSH|PULL|FETCH|IMPORT|EXPORT|DOWNLOAD|UPLOAD|INDEX|GENERAT|EXECUT|PUBLISH)ING)$"
 )
+ALIKE = 2
+"""So many functions of a file are told one by one."""
 STAGES = 4
 """So many commits of one job are no oversight."""
 OUTSIDE = ("http", "mail", "grpc", "cloud", "subprocess", "sleep")
@@ -86,7 +88,11 @@ def check(project: Project) -> Iterator[Hit]:
     trails = _trails(project)
     styles = by_style(project, list(project.all_functions()), lambda functions: _judged(project, functions, trails))
     for style, hits in styles.items():
-        yield from told_once(hits, _together, severity=None) if style else _of_classes(project, hits)
+        if style:
+            yield from told_once(hits, _together, severity=None)
+        else:
+            alone = _of_classes(project, hits)
+            yield from told_once(alone, _of_file, ALIKE, None, lambda hit: hit.location.path)
 
 
 def _of_classes(project: Project, hits: list[Hit]) -> Iterator[Hit]:
@@ -97,6 +103,10 @@ def _of_classes(project: Project, hits: list[Hit]) -> Iterator[Hit]:
         key = (owner, hit.flow[0].message if hit.flow and owner in project.classes else hit.message)
         yield replace(hit, profile="strict") if key in told else hit
         told |= {key} if hit.profile is None else set()
+
+
+def _of_file(hit: Hit, others: str) -> str:
+    return f"{hit.message[:-1]}. So it is in {others} of this file."
 
 
 def _together(hit: Hit, others: str) -> str:
