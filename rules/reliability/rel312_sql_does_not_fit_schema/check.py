@@ -236,7 +236,22 @@ def _no_column(statement: SqlStatement, node: exp.Expression, source: sql.Source
     attribute = next((column.name for column in mapped if column.attribute == name), "")
     what = f"Table `{source.table.name}`" if source.table is not None else f"The subquery {source.shown}"
     hint = f"; did you mean `{attribute or near[0]}`?" if attribute or near else f"; it has: {', '.join(columns[:8])}."
-    return statement.hit(f"{what} has no column `{name}`, so this statement{sql.within(statement)} fails{hint}", node)
+    again = source.table is not None and _named_before(statement, source.table.name, name)
+    return statement.hit(
+        f"{what} has no column `{name}`, so this statement{sql.within(statement)} fails{hint}",
+        node,
+        profile="strict" if again else None,
+    )
+
+
+def _named_before(statement: SqlStatement, table: str, column: str) -> bool:
+    """Whether an earlier statement of the same function names the column of that table too: it is told there."""
+    fn, place = statement.function, statement.source.location(0, 1)
+    words = [re.compile(rf"\b{re.escape(word)}\b", re.IGNORECASE) for word in (table, column)]
+    return fn is not None and any(
+        text.fn is fn and text.location(0, 1) < place and all(word.search(text.text) for word in words)
+        for text in statement.project.data.texts
+    )
 
 
 def _insert(statement: SqlStatement, scope: sql.Scope) -> Iterator[Hit]:
