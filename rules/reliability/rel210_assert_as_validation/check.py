@@ -64,6 +64,12 @@ ALL = ("builtins.Exception", "builtins.BaseException")
 CHOOSES = frozenset({"in", "==", "is"})
 VALIDATES = re.compile(r"(^|_)(validate|verify|check|ensure|clean|authenticate|authori[sz]e)(_|$)", re.IGNORECASE)
 """Functions that are there to say no."""
+COMPARES = frozenset({"<", "<=", ">", ">="})
+WHO = re.compile(
+    r"(^|_)(users?|actors?|members?|customers?|owners?|authors?|guests?|requesters?|principals?)(_|$)", re.IGNORECASE
+)
+SENT = frozenset({"request", "content_type"})
+"""What only a request or an upload has, or is."""
 SECRET = re.compile(r"passw|passphrase|secret|signature|csrf|nonce|digest|hmac", re.IGNORECASE)
 """What is compared to find out who somebody is."""
 SHOWN = 10
@@ -145,7 +151,7 @@ def judged(site: SyntaxSite) -> Iterator[Hit]:
         profile = "audit"
     elif outside and not speaks_of_bug(node):
         decided = is_decided_elsewhere(site, node, statement.value) and not is_promised(site, statement.value)
-        reminds = node.msg is None and is_decided_before(site, statement)
+        reminds = node.msg is None and (is_decided_before(site, statement) or is_as_asked(site, statement.value))
         profile = None if (direct or decided) and not reminds else "strict"
     else:
         seen = is_public(function) and not (direct and is_inner(site)) and is_validation(site, node, statement.value)
@@ -220,6 +226,22 @@ def is_decided_before(site: SyntaxSite, statement: Statement) -> bool:
         ],
     )
     return len(given) > 1 and given <= parameters(function, made)
+
+
+def is_as_asked(site: SyntaxSite, vid: int) -> bool:
+    """`assert len(hits) <= most` of what was asked for with `most`: that there is no more is the other side's promise."""
+    function, value = site.function, unguarded(site.function, vid)
+    if value[0] != "compare" or COMPARES.isdisjoint(value[1]):
+        return False
+    for one, other in (value[2], value[2][::-1]):
+        made = ingredients(function, (one,)) - ingredients(function, (other,))
+        calls = [function.calls[item[1]] for item in map(function.values.__getitem__, made) if item[0] == "call"]
+        given = ingredients(
+            function, [item for call in calls if not site.span.holds(call.span) for item in call.passed]
+        )
+        if other in given:
+            return True
+    return False
 
 
 def parameters(function: FunctionFacts, vids: set[int]) -> set[int]:
@@ -422,24 +444,37 @@ def origins(site: SyntaxSite, vid: int) -> tuple[list[str], list[str]]:
 def is_validation(site: SyntaxSite, node: cst.Assert, vid: int) -> bool:
     """Whether the assert refuses what callers give, rather than remind readers of what must be so.
 
-    With a message, that is any test but one of types, None and what callers must pass; without, one of who somebody is, of
-    how far something has come, or in a function that is there to say no.
+    With a message, that is a test of what was looked up, and of what was passed in one that data decides: how much, who, how
+    far; without, one of who somebody is, of how far something has come, or in a function that is there to say no.
     """
-    if (is_narrowing(node.test) and not may_be_left_out(site, vid)) or asks_type(node.test):
+    if is_narrowing(node.test) or asks_type(node.test):
         return False
     if permits(node.test):
         return True
     if says_why(node):
         parts = [site.function.values[item] for item in conditions(site, vid)]
         states = (part[0] == "attr" and STATE.match(str(part[2])) and origins(site, part[1])[1] for part in parts)
-        return bool(origins(site, vid)[0]) or any(part[0] == "compare" for part in parts) or any(states)
+        if origins(site, vid)[0]:
+            return any(is_of_data(site, item) for item in conditions(site, vid)) or any(states)
+        return any(part[0] == "compare" for part in parts) or any(states)
     return not SETUP.fullmatch(site.function.name) and any(is_bounded(site, item) for item in conditions(site, vid))
 
 
-def may_be_left_out(site: SyntaxSite, vid: int) -> bool:
-    """`def load(ship, crane=None): assert crane, "no crane"`."""
-    value = site.function.values[vid]
-    return value[0] == "param" and site.function.params[value[1]].default >= 0
+def is_of_data(site: SyntaxSite, vid: int) -> bool:
+    """Whether data may decide a test of what was passed in: how much there is, whose it is, how far it has come, what somebody
+    has uploaded or sent. Which of several things it is, that it is there or that a predicate holds is what programmers agree on.
+    """
+    function = site.function
+    if VALIDATES.search(function.name) or function.name == "__post_init__" or is_bounded(site, vid):
+        return True
+    value = unguarded(function, vid)
+    if value[0] == "compare" and not COMPARES.isdisjoint(value[1]):
+        return True
+    named = [
+        str(item[2]) for item in map(function.values.__getitem__, ingredients(function, (vid,))) if item[0] == "attr"
+    ]
+    named += [function.params[index].name for index in parameters(function, {vid})]
+    return not SENT.isdisjoint(named) or (value[0] == "compare" and any(WHO.search(name) for name in named))
 
 
 def is_contract(site: SyntaxSite, vid: int) -> bool:
