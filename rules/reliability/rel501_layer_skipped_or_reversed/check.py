@@ -31,13 +31,19 @@ RULE = 4
 CORE = "django.core.exceptions."
 """What Django's own lower layers raise too: file storages, validators, settings."""
 TABLE = re.compile(r"\b(from|into|update|table|call|exec)\b", re.IGNORECASE)
+BELOW = ": the layer below"
 HEALTH = re.compile(r"_*(health\w*|live(ness|z)?|alive|ready(z)?|readiness|ping|heartbeat)(_?check)?", re.IGNORECASE)
 
 
 def check(project: Project) -> Iterator[Hit]:
+    """What a file imports of the handlers, and what the project's lower layers import of the web framework, is a habit."""
     yield from skipped(project)
     yield from reversed_calls(project)
-    yield from web_imports(project)
+    imports: dict[str, list[Hit]] = {}
+    for habit, hit in web_imports(project):
+        imports.setdefault(habit, []).append(hit)
+    for hits in imports.values():
+        yield from told_once(hits, partial(here_and_in, before=BELOW), severity=None, each=lambda _: BELOW)
 
 
 def skipped(project: Project) -> Iterator[Hit]:
@@ -164,8 +170,9 @@ def reversed_calls(project: Project) -> Iterator[Hit]:
                 )
 
 
-def web_imports(project: Project) -> Iterator[Hit]:
-    """Repositories and models that import the web framework, and what else is below that imports handlers."""
+def web_imports(project: Project) -> Iterator[tuple[str, Hit]]:
+    """Repositories and models that import the web framework, and what else is below that imports handlers; with each which
+    habit it is one of."""
     handlers = handler_files(project) | {route.location.path for route in project.routes}
     injected = {fn.fqn for route in project.routes for fn in route.dependencies}
     for file in project.files.values():
@@ -183,11 +190,11 @@ def web_imports(project: Project) -> Iterator[Hit]:
             above = "" if web else imports_controller(project, file, item, injected)
             if web or above:
                 what = f"the web framework's `{item.name}`" if web else f"`{item.name}`, {above}"
-                yield Hit(
-                    f"This {layer} imports {what}: the layer below depends on the one above; raise a domain exception or "
-                    "pass in what it needs.",
+                hit = Hit(
+                    f"This {layer} imports {what}{BELOW} depends on the one above; raise a domain exception or pass in what it needs.",
                     project.module_function(file).location(item.span),
                 )
+                yield f"web {item.name}" if web else file.path, hit
 
 
 def imports_web(project: Project, file: FileFacts, item: Import) -> bool:
