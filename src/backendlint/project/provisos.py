@@ -97,14 +97,26 @@ class Provisos:
                 return frozenset({Proviso(part[0], same, key, part[1])})
         return _NONE
 
-    @staticmethod
-    def _part(fn: Fn, vid: Vid) -> tuple[int, str] | None:
-        """A parameter, or a field of one (`self.version`)."""
+    def _part(self, fn: Fn, vid: Vid) -> tuple[int, str] | None:
+        """A parameter, one that was made a member of its enumeration (`side = Side(side)`), or a field of one (`self.version`)."""
         value = fn.unguarded(vid)
         if value[0] == "param":
             return value[1], ""
+        if value[0] == "call":
+            call = fn.calls[value[1]]
+            made = len(call.passed) == 1 and self._is_enumeration(fn, call.func)
+            return self._part(fn, call.args[0]) if made and call.args else None
         base = fn.unguarded(value[1]) if value[0] == "attr" else ("",)
         return (base[1], str(value[2])) if base[0] == "param" else None
+
+    def _is_enumeration(self, fn: Fn, vid: Vid) -> bool:
+        value = fn.unguarded(vid)
+        if value[0] not in ("name", "def"):
+            return False
+        name = str(value[1]) if value[0] == "name" else f"{fn.file.module}.{value[1]}"
+        target = self.project.modules.resolve(name, fn.file.module)
+        cls = self.project.classes.get(f"{target.file.module}.{target.name}") if target.file is not None else None
+        return cls is not None and not target.rest and self.project.hierarchy.is_a(cls, "enum.Enum")
 
     def _key(self, fn: Fn, vid: Vid) -> Key | None:
         value = fn.unguarded(vid)
