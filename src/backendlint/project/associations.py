@@ -7,6 +7,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING, NamedTuple
 
 from backendlint.facts.model import Call, Vid
+from backendlint.project.binding import unchanged
 from backendlint.project.entities import Cls, Fn, Ref
 from backendlint.project.libraries_model import CallModel
 from backendlint.project.variables import of_all_modules
@@ -116,7 +117,7 @@ class Associations:
         return tuple(self.project.resolver.types.annotation(home, vid)) if vid >= 0 else ()
 
     def _declarations(self, home: Fn, vid: Vid) -> list[tuple[Call, CallModel]]:
-        value = home.facts.values[vid]
+        value = unchanged(home, vid)
         if value[0] != "call":
             return []
         call = home.facts.calls[value[1]]
