@@ -1,4 +1,4 @@
-"""What a form has found out about a value before the code gets it."""
+"""What a form or serializer has found out about a value before the code gets it."""
 
 from __future__ import annotations
 
@@ -6,11 +6,18 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 from backendlint.facts.model import Vid
+from backendlint.project.binding import object_root
 from backendlint.project.entities import Cls, Fn
 from backendlint.project.filled import VALIDATED
+from backendlint.project.serializers import model_of
 
 if TYPE_CHECKING:
     from backendlint.project.model import Project
+
+
+_STORE = frozenset({"create", "update"})
+"""Methods of serializers that get what was validated."""
+_CONVERTS = frozenset({"int", "str"})
 
 
 def is_cleaned(project: Project, fn: Fn, vid: Vid) -> bool:
@@ -23,6 +30,31 @@ def is_cleaned(project: Project, fn: Fn, vid: Vid) -> bool:
         if _chooses(project, cls, field):
             return True
     return False
+
+
+def is_related(project: Project, fn: Fn, vid: Vid) -> bool:
+    """`int(data["room"])` of what a serializer's `create()` or `update()` is handed, where `room` is a relation: its validation
+    has looked for that row."""
+    value = fn.unguarded(vid)
+    call = fn.calls[value[1]] if value[0] == "call" else None
+    if call is not None and fn.callee_name(call) in _CONVERTS and len(call.args) == 1:
+        return is_related(project, fn, call.args[0])
+    given = fn.value(object_root(fn, value[1])) if value[0] == "item" else ("",)
+    name = fn.const(value[2]) if value[0] == "item" else ...
+    if fn.cls is None or fn.name not in _STORE or given[0] != "param" or not isinstance(name, str):
+        return False
+    return project.hierarchy.role(fn.cls) == "serializer" and _relates(project, fn.cls, name)
+
+
+def _relates(project: Project, serializer: Cls, field: str) -> bool:
+    """Whether a field is declared as a relation, or not at all, and is one of the serializer's model."""
+    stated = project.hierarchy.attribute(serializer, field)
+    if stated is not None:
+        home, vid = stated
+        value = home.unguarded(vid)
+        return value[0] == "call" and home.callee_name(home.calls[value[1]]).endswith("RelatedField")
+    model = model_of(project, serializer)
+    return model is not None and project.associations.find(model, field) is not None
 
 
 def _field(fn: Fn, vid: Vid) -> tuple[Vid, str]:

@@ -8,19 +8,19 @@ from typing import TYPE_CHECKING
 from backendlint.facts.model import Call, Value, Vid
 from backendlint.facts.within import below, called_name
 from backendlint.project.binding import bind
-from backendlint.project.cleaned import is_cleaned
 from backendlint.project.entities import Fn, Ref
 from backendlint.project.exceptions import Escape
 from backendlint.project.filled import DUMPS, VALIDATED
 from backendlint.project.ownmistakes import is_own_mistake
-from backendlint.project.requests import derived, request_reads
+from backendlint.project.ownrows import DATABASE, from_rows, rows_read
+from backendlint.project.requests import request_reads
+from backendlint.project.samelimit import tested_before
 from backendlint.project.tables import entries
 from backendlint.project.uses import ingredients
 
 if TYPE_CHECKING:
     from backendlint.project.model import Project
 
-DATABASE = frozenset({"db", "db-read", "db-write", "commit", "flush", "db-connect"})
 _OWN = frozenset({"user", "current_user"})
 """Attributes of a request that authentication has looked up."""
 _FUNCTIONS = (
@@ -31,6 +31,10 @@ _FUNCTIONS = (
 )
 MISSING = re.compile(r"not_?found|no_?[a-z]+_?found|does_?not_?exist|missing|unknown", re.IGNORECASE)
 """Names of exceptions that say that something is not there."""
+_MALFORMED = re.compile(
+    r"Invalid(?!.*(State|Status|Transition|Operation|Action))|Malformed|Corrupt|Unreadable|Pars(e|ing)|Decod"
+)
+"""Names of exceptions that say that a value is not what it should be."""
 _OUTAGE = re.compile(r"Time(d?_?[Oo]ut)|Unavailable|Unreachable|Connection(?!.*(Invalid|Unknown))")
 """Names of exceptions that say that somebody else did not answer."""
 _KEYS = frozenset({"pk", "id", "uuid"})
@@ -69,7 +73,7 @@ def asked_for(project: Project, fn: Fn, name: str) -> bool:
     call = escape.site.call
     if _always_one(project, last, given) or _by_own_key(project, last, call) or _just_seen(last, escape.block, call):
         return False
-    if _is_there(project, last, escape.block) or _from_rows(project, last, call) or _sought_before(project, last, call):
+    if _is_there(project, last, escape.block) or from_rows(project, last, call) or _sought_before(project, last, call):
         return False
     given = [vid for vid in given if not _of_few(project, last, vid)]
     for caller, above in reversed(steps[:-1]):
@@ -87,7 +91,7 @@ def asked_for(project: Project, fn: Fn, name: str) -> bool:
         if not given:
             return True
         given = [vid for vid in given if not _of_few(project, caller, vid)]
-        read = _read(project, caller)
+        read = rows_read(project, caller)
         if all(vid in read or _authenticated(caller, vid) or _checked(caller, vid) for vid in given):
             return False
         last = caller
@@ -105,7 +109,10 @@ def provoked(project: Project, fn: Fn, name: str) -> bool:
         return False
     if is_own_mistake(project, last, escape, steps[-2][1].edge):
         return False
-    found = bool(MISSING.search(name.rpartition(".")[2]))
+    if tested_before(project, steps):
+        return False
+    short = name.rpartition(".")[2]
+    found = bool(MISSING.search(short) or _MALFORMED.search(short))
     given, inner = _asked(last, escape), escape
     for caller, above in reversed(steps[:-1]):
         edge = above.edge
@@ -121,8 +128,8 @@ def provoked(project: Project, fn: Fn, name: str) -> bool:
                 return _may_spread(project, caller, edge.call, {last.facts.params[index].name for index in wanted})
             bound = bind(caller, edge.call, edge.callee)
             given = [vid for index in wanted for vid, _ in bound.get(index, ())]
-            if found:  # a row that the code has read itself is there
-                read = _read(project, caller)
+            if found:  # a row that the code has read itself is there, and well formed
+                read = rows_read(project, caller)
                 given = [vid for vid in given if vid not in read]
             if not given:
                 return False
@@ -274,7 +281,7 @@ def _by_own_key(project: Project, fn: Fn, call: Call) -> bool:
     keys = [vid for name, vid in call.kwargs if name in _KEYS]
     if not keys or len(keys) < len(call.kwargs) or call.args:
         return False
-    read = _read(project, fn)
+    read = rows_read(project, fn)
     return all(
         (fn.facts.values[vid][0] == "attr" and fn.facts.values[vid][2] in _KEYS and vid in read)
         or _checked(fn, vid)
@@ -291,7 +298,7 @@ def _compared_with_own(project: Project, fn: Fn, call: Call) -> bool:
     wheres = [inner for inner in fn.calls if inner.value in made and fn.callee_name(inner) in ("where", "filter")]
     if not tests or any(inner.kwargs or len(inner.args) != 1 for inner in wheres) or len(tests) != len(wheres):
         return False
-    read = _read(project, fn)
+    read = rows_read(project, fn)
     return all(
         tuple(test[1]) == ("==",)
         and (key := fn.value(test[2][1]))[0] == "attr"
@@ -373,33 +380,6 @@ def _is_there(project: Project, fn: Fn, block: int) -> bool:
         for call in fn.calls
         if call.block in tried
     )
-
-
-def _from_rows(project: Project, fn: Fn, call: Call) -> bool:
-    """`code, owner = ship.flag.split(":")`, then `get(code=code, owner=owner)`: what rows say of others; and what a form has looked
-    for while it was cleaned."""
-    given = [vid for _, vid in call.kwargs if fn.const(vid) is ...]
-    return (
-        bool(given)
-        and not call.args
-        and all(_from_row(project, fn, vid) or is_cleaned(project, fn, vid) for vid in given)
-    )
-
-
-def _from_row(project: Project, fn: Fn, vid: Vid, depth: int = 8) -> bool:
-    value = fn.unguarded(vid)
-    if depth == 0:
-        return False
-    if value[0] == "phi":
-        return all(_from_row(project, fn, item, depth - 1) for item in value[1] if item != vid)
-    if value[0] == "attr":
-        classes = [project.classes.get(ref.name) for ref in project.refs(fn, value[1]) if ref.kind == "inst"]
-        models = [cls for cls in classes if cls is not None and project.hierarchy.role(cls) == "model"]
-        return (bool(models) and fn.unguarded(value[1])[0] != "param") or _from_row(project, fn, value[1], depth - 1)
-    if value[0] in ("unpack", "item"):
-        return _from_row(project, fn, value[1], depth - 1)
-    func = fn.func_of(value)
-    return func[0] == "attr" and _from_row(project, fn, func[1], depth - 1)
 
 
 def _just_seen(fn: Fn, block: int, call: Call) -> bool:
@@ -487,17 +467,6 @@ def _behind(project: Project, fn: Fn, vids: list[Vid]) -> set[int]:
 def _looks_up(ref: Ref) -> bool:
     """A model class (`model=Group`) or an object of a library (a session, a query set)."""
     return ref.kind in ("class", "lib") or (ref.kind == "libinst" and ref.name.count(".") > 1)
-
-
-def _read(project: Project, fn: Fn) -> set[Vid]:
-    """Values that come out of the database in the function."""
-    calls = [site.call for site in project.effects.direct(fn) if not DATABASE.isdisjoint(site.model.effect)]
-    calls += [
-        edge.call
-        for edge in project.graph.callees(fn)
-        if edge.kind == "call" and edge.call is not None and project.effects.has(edge.callee, *DATABASE)
-    ]
-    return {vid for call in calls for vid in derived(fn, call.value)}
 
 
 def _authenticated(fn: Fn, vid: Vid) -> bool:

@@ -173,7 +173,7 @@ def _loaded_elsewhere(origin: Origin, origins: list[Origin]) -> bool:
 
 def _of_another(project: Project, fn: Fn, vid: Vid, serializer: Cls) -> bool:
     """Whether the objects are known to be of another model than the serializer's: something else is listed, then."""
-    model = _model(project, serializer)
+    model = model_of(project, serializer)
     for ref in project.refs(fn, vid):
         element = ref.arg if ref.arg is not None and ref.arg.kind == "inst" else None
         if (
@@ -189,7 +189,7 @@ def _of_another(project: Project, fn: Fn, vid: Vid, serializer: Cls) -> bool:
 def _leads_back(project: Project, serializer: Cls, read: FieldRead, before: Path) -> bool:
     """Whether the relation at the path's end is the way back to an object that the path passed, or the one to the objects:
     `line.order` of `order.lines`."""
-    entity, relation = _model(project, serializer), None
+    entity, relation = model_of(project, serializer), None
     for name in read.path:
         relation = project.associations.find(entity, name) if entity is not None else None
         entity = project.classes.get(relation.target) if relation is not None else None
@@ -198,7 +198,7 @@ def _leads_back(project: Project, serializer: Cls, read: FieldRead, before: Path
 
 def field_reads(project: Project, serializer: Cls, prefix: Path = (), depth: int = 0) -> list[FieldRead]:
     """Fields of a serializer that need more than the object's own row."""
-    model = _model(project, serializer)
+    model = model_of(project, serializer)
     if model is None or depth > MAX_DEPTH:
         return []
     found: list[FieldRead] = []
@@ -325,7 +325,7 @@ def _method(project: Project, method: Fn, prefix: Path, slot: int) -> Iterator[F
             return
     for vid, value in enumerate(method.facts.values):
         if value[0] == "attr" and method.facts.values[value[1]] == ("param", slot):
-            relation = declared(project, method, vid) or _of_model(project, method, str(value[2]))
+            relation = declared(project, method, vid) or _ofmodel_of(project, method, str(value[2]))
             if relation is not None:
                 narrowed = relation.manager and _asked_anew(method, vid)
                 text = f"{shown} {'asks' if narrowed else 'reads'} `{value[2]}`"
@@ -341,12 +341,12 @@ def _asked_anew(method: Fn, manager: Vid) -> bool:
     return any(func[0] == "attr" and func[1] == manager and func[2] not in _ANSWERED for func in funcs)
 
 
-def _of_model(project: Project, method: Fn, name: str) -> Relation | None:
-    model = _model(project, method.cls) if method.cls is not None else None
+def _ofmodel_of(project: Project, method: Fn, name: str) -> Relation | None:
+    model = model_of(project, method.cls) if method.cls is not None else None
     return project.associations.find(model, name) if model is not None else None
 
 
-def _model(project: Project, serializer: Cls) -> Cls | None:
+def model_of(project: Project, serializer: Cls) -> Cls | None:
     """`Meta.model`."""
     for owner in project.hierarchy.mro(serializer):
         meta = project.classes.get(f"{owner.fqn}.Meta")

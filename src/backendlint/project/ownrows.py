@@ -1,0 +1,70 @@
+"""Rows that a function has read itself, and look-ups by what they say."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from backendlint.facts.model import Call, Vid
+from backendlint.project.cleaned import is_cleaned, is_related
+from backendlint.project.entities import Fn
+from backendlint.project.requests import derived
+
+if TYPE_CHECKING:
+    from backendlint.project.model import Project
+
+DATABASE = frozenset({"db", "db-read", "db-write", "commit", "flush", "db-connect"})
+
+
+def rows_read(project: Project, fn: Fn) -> set[Vid]:
+    """Values that come out of the database in the function."""
+    calls = [site.call for site in project.effects.direct(fn) if not DATABASE.isdisjoint(site.model.effect)]
+    calls += [
+        edge.call
+        for edge in project.graph.callees(fn)
+        if edge.kind == "call" and edge.call is not None and project.effects.has(edge.callee, *DATABASE)
+    ]
+    return {vid for call in calls for vid in derived(fn, call.value)}
+
+
+def from_rows(project: Project, fn: Fn, call: Call) -> bool:
+    """`code, owner = ship.flag.split(":")`, then `get(code=code, owner=owner)`: what rows say of others; and what a form has looked
+    for while it was cleaned."""
+    given = [vid for _, vid in call.kwargs if fn.const(vid) is ...]
+    return (
+        bool(given)
+        and not call.args
+        and all(
+            _from_row(project, fn, vid) or is_cleaned(project, fn, vid) or is_related(project, fn, vid) for vid in given
+        )
+    )
+
+
+def _from_row(project: Project, fn: Fn, vid: Vid, depth: int = 8) -> bool:
+    value = fn.unguarded(vid)
+    if depth == 0:
+        return False
+    if value[0] == "phi":
+        return all(_from_row(project, fn, item, depth - 1) for item in value[1] if item != vid)
+    if value[0] == "attr":
+        classes = [project.classes.get(ref.name) for ref in project.refs(fn, value[1]) if ref.kind == "inst"]
+        models = [cls for cls in classes if cls is not None and project.hierarchy.role(cls) == "model"]
+        if (bool(models) and fn.unguarded(value[1])[0] != "param") or _from_row(project, fn, value[1], depth - 1):
+            return True
+        made = fn.unguarded(value[1])
+        return made[0] == "call" and (
+            vid in rows_read(project, fn) or _found_or_answered(project, fn, fn.calls[made[1]])
+        )
+    if value[0] in ("unpack", "item"):
+        return _from_row(project, fn, value[1], depth - 1)
+    func = fn.func_of(value)
+    return func[0] == "attr" and _from_row(project, fn, func[1], depth - 1)
+
+
+def _found_or_answered(project: Project, fn: Fn, call: Call) -> bool:
+    """`row_or_404(Order, id=number)`: a function that gives what it has asked for, whatever it is, and answers where there is none."""
+    targets = project.targets(fn, call)
+    return bool(targets) and all(
+        any(project.exception_kind(name) == "http" for name in project.exceptions.escaping(target))
+        and any(target.func_of(target.unguarded(item.value))[::2] == ("attr", "get") for item in target.facts.returns)
+        for target in targets
+    )
