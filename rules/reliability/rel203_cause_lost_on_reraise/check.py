@@ -49,6 +49,10 @@ TIMEOUTS = ("builtins.TimeoutError", "asyncio.TimeoutError", "asyncio.exceptions
 WAITS = ("asyncio.wait_for", "asyncio.timeout", "asyncio.timeout_at")
 FILES = ("builtins.OSError", "builtins.IOError", "builtins.FileNotFoundError", "builtins.EnvironmentError")
 ERRORS = ("error", "critical", "fatal")
+ALL = ("builtins.Exception", "builtins.BaseException")
+NOTES = frozenset({"append", "add", "extend", "update", "setdefault", "put"})
+STATUS = frozenset({"status", "status_code", "code", "http_status"})
+CLIENT, BEYOND = 400, 600
 NAMES = ("err", "error", "exc", "cause")
 ACCEPTED = re.compile(r"#.*(noqa:?[^#]*\bB904\b|pylint: *disable=[^#]*\b(raise-missing-from|W0707)\b)")
 HOLDS = re.compile(r"(^|_)(cause|inner|orig|original|wrapped|nested|underlying)(_|$)", re.IGNORECASE)
@@ -140,7 +144,7 @@ def judge(project: Project, fn: Fn, item: Raise, policy: Policy) -> Iterator[Hit
     where = f" in `{fn.name}()`" if not fn.is_module else ""
     kept = keeps(project, fn, item, handler)
     said = kept or is_said(fn, item, handler) or is_logged(fn, item, handler) or is_told_on(project, fn, item, handler)
-    said = said or is_logged_below(project, fn, handler)
+    said = said or is_logged_below(project, fn, handler) or is_noted(fn, item, handler)
     unsaid = "" if said else UNSAID
     insisted = not kept and is_insisted(project, fn, item, handler, made, caught, policy)
     answers = made.kind in ANSWERS and bool(unsaid)
@@ -174,17 +178,18 @@ def is_insisted(
         or is_wait(fn, handler, caught)
     ):
         return False
-    if made.kind in policy.answer_kinds and (
+    is_answer = made.kind in policy.answer_kinds or has_status(fn, item)
+    if is_answer and (
         is_logged(fn, item, handler, as_error=True)
         or only_values(project, fn, handler)
+        or is_told_on(project, fn, item, handler, whole=True)
         or is_logged_below(project, fn, handler)
+        or (made.kind == "exit" and bool(caught) and not any(kind.name in ALL for kind in caught))
     ):
         return False
     if not caught or any(is_broken(project, kind, policy) for kind in caught):
         return True
-    answers = made.kind in policy.answer_kinds or (
-        is_handler(project, fn) and all(kind.name in project.classes for kind in caught)
-    )
+    answers = is_answer or (is_handler(project, fn) and all(kind.name in project.classes for kind in caught))
     if answers:
         return False
     return is_said(fn, item, handler) or all(not is_narrow(project, kind, policy) for kind in caught)
@@ -242,9 +247,7 @@ def is_narrow(project: Project, error: ErrorClass, policy: Policy) -> bool:
 
 def is_broken(project: Project, error: ErrorClass, policy: Policy) -> bool:
     """Errors behind which anything may stand: all of them, or the network, a database, a disk."""
-    return error.name in ("builtins.Exception", "builtins.BaseException") or (
-        error.kind == "infrastructure" and not is_narrow(project, error, policy)
-    )
+    return error.name in ALL or (error.kind == "infrastructure" and not is_narrow(project, error, policy))
 
 
 def handler_of(function: FunctionFacts, item: Raise) -> int:
@@ -296,8 +299,9 @@ def keeps(project: Project, fn: Fn, item: Raise, handler: int) -> bool:
         return False
     made = next((project.classes[ref.name] for ref in project.callees(fn, call) if ref.name in project.classes), None)
     init = project.method(made, "__init__") if made is not None else None
-    if init is None:
-        return any(vid in given and HOLDS.search(key) for key, vid in call.kwargs)
+    if init is None or hands_on(init):
+        beside = len(call.args) > 1 and not given.isdisjoint(call.args)  # `Lost("no box", err)`: kept in `args`
+        return beside or any(vid in given and HOLDS.search(key) for key, vid in call.kwargs)
     places = slots(fn, call, init, given)
     return any(
         init.value(object_root(init, store.base)) == ("param", 0)
@@ -305,6 +309,13 @@ def keeps(project: Project, fn: Fn, item: Raise, handler: int) -> bool:
         for store in init.facts.stores
         if store.name
     )
+
+
+def hands_on(init: Fn) -> bool:
+    """`super().__init__(*args, **kwargs)` of what it was given: exceptions keep that in `args`."""
+    values = [init.value(vid) for call in init.calls for vid in call.args if init.callee_name(call) == "__init__"]
+    spread = [init.unguarded(value[1]) for value in values if value[0] == "star"]
+    return any(value[0] == "param" and init.facts.params[value[1]].kind == "args" for value in spread)
 
 
 def is_said(fn: Fn, item: Raise, handler: int) -> bool:
@@ -335,14 +346,37 @@ def logs(fn: Fn, call: Call, handler: int, *, as_error: bool) -> bool:
     return found.traceback or ((not as_error or found.level in ERRORS) and of_caught(fn.facts, handler, call.passed))
 
 
-def is_told_on(project: Project, fn: Fn, item: Raise, handler: int) -> bool:
-    """Whether the text of the caught one went to a function of the project that logs: `self.note(f"no answer: {error}")`."""
+def is_told_on(project: Project, fn: Fn, item: Raise, handler: int, *, whole: bool = False) -> bool:
+    """Whether the caught one (itself, or just its text: `self.note(f"no answer: {error}")`) went to a function of the project that
+    logs."""
     inside = {number for number in around(fn.facts, item.block) if number >= handler}
     handed = [call for call in fn.calls if call.block in inside and call.span < item.span]
+    if whole:
+        handed = [call for call in handed if any(fn.unguarded(vid) == ("exc", handler) for vid in call.passed)]
     noting = [
         callee for call in handed if of_caught(fn.facts, handler, call.passed) for callee in project.targets(fn, call)
     ]
     return any(log_call(callee.file, callee.facts, call) for callee in noting for call in callee.calls)
+
+
+def is_noted(fn: Fn, item: Raise, handler: int) -> bool:
+    """`self.problems.append(str(err))` before: what was caught is kept for who asks later."""
+    inside = {number for number in around(fn.facts, item.block) if number >= handler}
+    kept = [store.value for store in fn.facts.stores if store.block in inside and store.span < item.span]
+    for call in fn.calls:
+        if call.block in inside and call.span < item.span and fn.callee_name(call) in NOTES:
+            kept += call.passed
+    return of_caught(fn.facts, handler, kept)
+
+
+def has_status(fn: Fn, item: Raise) -> bool:
+    """`ApiError(422, "no such tag")`: an exception that is given an HTTP status is an answer, whatever it is called."""
+    value = fn.facts.values[item.exc]
+    call = fn.facts.calls[value[1]] if value[0] == "call" else None
+    if call is None:
+        return False
+    stated = [*call.args[:1], *(vid for key, vid in call.kwargs if key in STATUS)]
+    return any(type(number := fn.const(vid)) is int and CLIENT <= number < BEYOND for vid in stated)
 
 
 def is_logged_below(project: Project, fn: Fn, handler: int) -> bool:
