@@ -68,10 +68,26 @@ def asks_nobody(project: Project, fn: Fn, call: Call, depth: int = _MAX_DEPTH) -
         _is_exception(project, ref) or _only_fills(project, ref) or _is_empty(project, ref) for ref in refs
     ):
         return True
+    if refs and all(_only_computes(project, ref) for ref in refs):
+        return True
     value = fn.unguarded(call.func)
     if models or _ASKS_NOBODY.fullmatch(str(value[-1])):
         return True
+    if value[0] == "attr" and _describes(fn, value[1]):
+        return True
     return value[0] == "attr" and (value[2] in _VALUES or value[2] in _OF_LISTS or _finds(fn, value[2], call))
+
+
+def _describes(fn: Fn, vid: Vid) -> bool:
+    """`model._meta` of `model._meta.get_field(name)`: what Django keeps of a model's class."""
+    value = fn.unguarded(vid)
+    return value[0] == "attr" and bool(value[2] == "_meta")
+
+
+def _only_computes(project: Project, ref: Ref) -> bool:
+    """`phonenumbers.parse(text)`: of a package that does nothing else."""
+    library = project.libraries.library_of(ref.name) if ref.kind in ("lib", "libinst") else None
+    return library is not None and library.kind == "values"
 
 
 def _finds(fn: Fn, name: str, call: Call) -> bool:

@@ -40,6 +40,7 @@ LibraryKind = Literal[
     "template",
     "tracing",
     "validation",
+    "values",
     "web-framework",
     "web-extension",
     "xml",
