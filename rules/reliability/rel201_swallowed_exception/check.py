@@ -229,7 +229,17 @@ def style_of(site: Place) -> str:
     same = callee.startswith("self.") and not site.calls[0].passed and outcome.startswith(("goes on", "returns"))
     if same and not site.project.models(site.fn, site.calls[0]):
         return f"{callee}() {outcome}"
-    return one_client(site)
+    return one_client(site) or own_call(site)
+
+
+def own_call(site: Place) -> str:
+    """`actor.signed_request(...)`, by which the project asks others: what it does where nobody answers, it does everywhere."""
+    kind, types = what_is_caught(site)
+    effects = site.project.effects.call_effects
+    asking = [call for call in site.calls if not (WORKS - STORES).isdisjoint(effects(site.fn, call))]
+    outer = [call for call in asking if not any(item is not call and item.span.holds(call.span) for item in asking)]
+    name = site.word(outer[0]) if kind == "failure" and len(outer) == 1 else ""
+    return f"{name}() {types}" if name and site.project.targets(site.fn, outer[0]) else ""
 
 
 def one_client(site: Place) -> str:
@@ -645,7 +655,7 @@ def is_quiet(site: Place, outcome: str) -> bool:
         return True
     if is_probe(site) or says_unknown(site) or takes_result(site):
         return True
-    if is_on_the_way_to_raise(site) or tries_candidates(site):
+    if is_on_the_way_to_raise(site) or tries_candidates(site) or is_missed_below(site):
         return True
     # where the tried code returns, the code below is what happens instead
     if outcome != "goes on" or site.facts.kind != "except":
@@ -726,6 +736,25 @@ def tries_candidates(site: Place) -> bool:
     told += [(call.span, call.block) for call in function.calls if warns(fn, call)]
     outer = {n for n, item in enumerate(function.blocks) if item.kind in ("if", "else") and item.parent == block.parent}
     return ends and any(span > block.span and number in {*outer, block.parent} for span, number in told)
+
+
+def is_missed_below(site: Place) -> bool:
+    """`if self.size is None: raise ValueError(...)` right below, of what was tried to find: the failure does come out."""
+    function, block = site.function, site.facts
+    outer = function.blocks[site.tried].parent
+    if block.kind != "except" or block.exits:
+        return False
+    tried = below(function, site.tried)
+    set_there = {item.name for item in function.stores if item.block in tried and item.name}
+    bound = {item.name for item in function.bindings if item.block in tried}
+    below_it = [item for item in function.blocks if item.parent == outer and item.span[:2] > block.span[2:]]
+    first = min(below_it, key=lambda item: item.span, default=None)
+    if first is None or first.kind != "if" or first.exits != "raise":
+        return False
+    made = ingredients(function, (first.value,))
+    named = {str(value[2]) for value in map(function.values.__getitem__, made) if value[0] == "attr"}
+    found = {call.value for call in site.calls}
+    return not set_there.isdisjoint(named) or (bool(bound) and not made.isdisjoint(found))
 
 
 def warns(fn: Fn, call: Call) -> bool:
