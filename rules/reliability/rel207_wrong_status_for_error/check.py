@@ -20,6 +20,7 @@ from backendlint.api import (
     answers,
     asks_nobody,
     below,
+    block_at,
     called_name,
     calls_in,
     failure_status,
@@ -48,7 +49,9 @@ WENT_WRONG = re.compile(
 )
 """Words of a sentence that tells of a failure."""
 FAILED = re.compile(r"(^|[_-])(error|fail(ed|ure)?)$", re.IGNORECASE)
-OK, SERVER = 200, 500
+OK, DEPENDENCY, SERVER = 200, 424, 500
+"""The second says itself that somebody else has failed."""
+FAILING = ("call", "attr", "item", "await", "binop", "elem", "unpack")
 WORDS = 6
 """So many a comment has that says why."""
 DEPTH = 3
@@ -129,7 +132,13 @@ def check(project: Project) -> Iterator[Hit]:
     yield from (hit for hit in firsts if hit.profile is not None)
     habits[EVERY] = [hit for hit in firsts if hit.profile is None]
     for alike in habits.values():
-        yield from told_once(alike, _throughout, SLIPS, severity=None)
+        each = None if len(alike) > SLIPS else _file_of
+        yield from told_once(alike, _throughout, SLIPS, severity=None, each=each)
+
+
+def _file_of(hit: Hit) -> str:
+    """What the handlers of a file do alike is mended together."""
+    return hit.location.path
 
 
 def _once_a_handler(hits: list[Hit]) -> list[Hit]:
@@ -464,6 +473,8 @@ def _mismatch(project: Project, fn: Fn, handler: int, types: tuple[str, ...], st
     if any(name in ALL for name in types):
         if only_converts(project, fn, handler) or (status in AUTH and _asks_who(project, fn, handler)):
             return None
+        if status == DEPENDENCY or not _can_fail(fn, handler):
+            return None
         return f"answers {status} {EVERY}", "bugs and outages are reported as the client's mistake"
     if (
         all(_is_servers(project, name) or (failure_status(project, name) or 0) >= SERVER for name in types)
@@ -474,6 +485,13 @@ def _mismatch(project: Project, fn: Fn, handler: int, types: tuple[str, ...], st
             "a failure of the server is reported as the client's mistake, so nobody retries and no alarm rings",
         )
     return None
+
+
+def _can_fail(fn: Fn, handler: int) -> bool:
+    """Whether anything is tried but to name what is there: `try: return rows`."""
+    tried = below(fn.facts, fn.facts.blocks[handler].group)
+    made = (fn.facts.span_of(vid) for operation in FAILING for vid in fn.made_by(operation))
+    return any(block_at(fn, span) in tried for span in made)
 
 
 def _asks_who(project: Project, fn: Fn, handler: int) -> bool:
