@@ -35,7 +35,7 @@ from backendlint.api import (
 CANCELLED = ("asyncio.CancelledError", "asyncio.exceptions.CancelledError", "anyio.get_cancelled_exc_class")
 EVERYTHING = ("builtins.BaseException",)
 STOPS = ("builtins.KeyboardInterrupt", "builtins.SystemExit", "builtins.GeneratorExit", *CANCELLED, *EVERYTHING)
-ACCEPTED = re.compile(r"#.*(noqa:?[^#]*\bE722\b|pylint: *disable=[^#]*\b(bare-except|W0702)\b)")
+ACCEPTED = re.compile(r"#.*(noqa:?[^#]*\bE722\b|noqa\s*(#|$)|pylint: *disable=[^#]*\b(bare-except|W0702)\b)")
 PASSES_ON = ("set_exception", "put", "put_nowait", "append", "throw", "with_traceback", "completed", "send")
 ACTIVE, IDLE = "active", "idle"
 """The habit to write `except:` wherever others write `except Exception:`, where something happens then, and where nothing does."""
@@ -167,7 +167,7 @@ def judged(project: Project, site: Place, lines: Sequence[str]) -> Iterator[Hit]
     if stopped_earlier(site) or passes_on(site) or (cancelled and is_awaiting_what_it_cancelled(site)):
         return
     loops_on = goes_on_looping(site)
-    advice = (cancelled and not loops_on) or is_shielded(site) or is_accepted(site, lines)
+    advice = (cancelled and not loops_on) or is_shielded(site) or is_accepted(site, lines) or only_collects(site)
     advice = advice or (only_awaits(site) and is_awaiting_what_it_cancelled(site))
     where = f" in `{function.name}()`" if function.name else ""
     yield Hit(
@@ -275,8 +275,15 @@ def only_awaits(site: Place) -> bool:
     )
 
 
+def only_collects(site: Place) -> bool:
+    """`task.result()` where nothing waits: what comes there is what the task ended with, also its cancellation."""
+    calls = calls_in(site.function, site.facts.group)
+    names = [called_name(site.file, site.function, call).rpartition(".")[2] for call in calls]
+    return names in (["result"], ["exception"]) and not calls[0].passed and not is_awaiting(site)
+
+
 def is_accepted(site: Place, lines: Sequence[str]) -> bool:
-    """A marker by which others' checks for this very flaw are silenced: `# noqa: E722`."""
+    """A marker by which others' checks for this very flaw are silenced: `# noqa: E722`, and a bare `# noqa`."""
     return ACCEPTED.search(lines[clause(site.function, site.block).end_line - 1]) is not None
 
 
