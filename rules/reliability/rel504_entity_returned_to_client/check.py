@@ -1,6 +1,6 @@
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 
 from backendlint.api import (
     Cls,
@@ -28,7 +28,7 @@ TEMPLATES = ("TemplateHTMLRenderer", "StaticHTMLRenderer")
 WHOLESALE = ("builtins.vars", "django.forms.models.model_to_dict", "django.core.serializers.serialize")
 
 
-def check(project: Project) -> Iterator[Hit]:
+def check(project: Project, options: Mapping[str, object]) -> Iterator[Hit]:
     seen: set[Location | tuple[str, str]] = set()
     encoded = by_encoders(project)
     for route in project.routes:
@@ -37,7 +37,7 @@ def check(project: Project) -> Iterator[Hit]:
         if shown_by_template(project, route):
             continue
         found = declared(project, route) if route.documented else returned(project, route, route.handler, encoded)
-        if found is None or found[1] in seen:
+        if found is None or found[1] in seen or chooses(route, options["chosen_by"]):
             continue
         entity, place, how = found
         if (route.handler.fqn, entity.fqn) in seen:
@@ -52,6 +52,14 @@ def check(project: Project) -> Iterator[Hit]:
             related=(Step(entity.header, f"`{entity.name}` is stored in the database"),),
             function=route.function,
         )
+
+
+def chooses(route: Route, keywords: object) -> bool:
+    """`@router.post("", response_model_exclude={"rows"})`: the fields that clients see are named."""
+    call = route.entry.call
+    return (
+        call is not None and isinstance(keywords, list | tuple) and any(call.kwarg(str(key)) >= 0 for key in keywords)
+    )
 
 
 def declared(project: Project, route: Route) -> tuple[Cls, Location, str] | None:
