@@ -1,10 +1,23 @@
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from dataclasses import replace
 from functools import partial
 
-from backendlint.api import FEW, FileFacts, Fn, Hit, Import, Project, Step, here_and_in, told_once
+from backendlint.api import (
+    FEW,
+    FileFacts,
+    Fn,
+    Hit,
+    Import,
+    Project,
+    Step,
+    comment_above,
+    here_and_in,
+    lines_of,
+    told_once,
+)
 
 RANKS = {
     "entry": 5, "controller": 4, "middleware": 4, "task": 3, "command": 3, "service": 3, "client": 2, "repository": 2,
@@ -14,6 +27,8 @@ RANKS = {
 
 USUAL = {("model", "task"): 1}
 """Models that queue jobs, which read models: where a project does that, it does it in many places."""
+REASON = re.compile(r"(^|#).*\b(circular|cycl(e|ic)|laz(y|ily)|deferred|put off|optional|heavy|slow)\b", re.IGNORECASE)
+"""A comment on an import in a function."""
 SHOWN = 5
 NEAR = 2
 """Longer ways back go through half of the project: the knot is elsewhere than at this import."""
@@ -70,19 +85,19 @@ def cycles(project: Project) -> Iterator[tuple[tuple[str, str], Hit]]:
                         Step(project.module_function(project.files[step]).location(way.span), f"imports `{way.target}`")
                         for step, way in back[:SHOWN]
                     ),
-                    profile=None if len(back) <= NEAR and not queues_late(project, file, item, other) else "strict",
+                    profile=None if len(back) <= NEAR and not put_off(project, file, item, other) else "strict",
                 ),
             )
 
 
-def queues_late(project: Project, file: FileFacts, item: Import, layer: str) -> bool:
-    """`from shop.tasks import pack` where the job is queued: all that is known of it is its name, as if it were sent by that."""
-    fn = project.functions_of(file)[item.function]
-    return (
-        layer == "task"
-        and not fn.is_module
-        and any("queue-publish" in model.effect for call in fn.calls for model in project.models(fn, call))
-    )
+def put_off(project: Project, file: FileFacts, item: Import, layer: str) -> bool:
+    """`from shop.tasks import pack` in a function that queues it, or hands it on: all that is known of it is its name, as if it
+    were sent by that; and an import in a function of which a comment says why it stands there."""
+    if project.functions_of(file)[item.function].is_module:
+        return False
+    lines = lines_of(project, file.path)[item.span.line - 1 : item.span.end_line]
+    said = [*comment_above(project, file.path, item.span.line), *lines]
+    return layer == "task" or any(map(REASON.search, said))
 
 
 def layer_of(project: Project, path: str) -> str:
