@@ -10,6 +10,7 @@ from backendlint.api import (
     Hit,
     Project,
     Step,
+    Vid,
     Write,
     decorator_models,
     ingredients,
@@ -49,6 +50,8 @@ SHARED = (
 )
 GENERAL = frozenset({*SHARED, "manager", "access", "data", "store", "session"})
 """Words of files that may write any table: `db_manager`."""
+MANY = 3
+"""So many classes with a method of one name make it a way to be called, and no operation of its own."""
 WHOLE = 3
 """So many tables from which a function deletes make it one that removes a thing with all its parts."""
 LAYER_FOLDERS = ("service", "repository", "controller", "model", "client", "schema")
@@ -69,7 +72,7 @@ def check(project: Project) -> Iterator[Hit]:
             unit = unit_of(project, write, apps)
             if unit:
                 units.setdefault(unit, []).append(write)
-        owner = owning_unit(project, entity, owning(project, units)) if len(units) > 1 else None
+        owner = owning_unit(project, entity, owning(project, units), apps) if len(units) > 1 else None
         if owner is None:
             continue
         offers = [write for write in units[owner] if is_offer(project, write)]
@@ -115,7 +118,11 @@ def reported(
             if not alike:
                 continue
             seen.add(write.fn.fqn)
-            example = next((offer for offer in alike if does_as_much(offer, write)), None)
+            mine = columns(project, write)
+            example = next(
+                (offer for offer in alike if does_as_much(offer, write) and may_share(mine, columns(project, offer))),
+                None,
+            )
             aside = shared or project.layer(write.fn) in ABOVE or only_by_hand(project, write.fn) or example is None
             aside = aside or removes_a_whole(project, write) or looks_up(write)
             advice = f"Call {owner} instead" if example is not None else f"Offer an operation in {owner} and call that"
@@ -169,6 +176,8 @@ def is_offer(project: Project, write: Write) -> bool:
     """A write of the owner that others can call: not one of its handlers, forms, serializers or receivers of signals and
     events, nothing private, and more than the end of a transaction."""
     fn = write.fn
+    if fn.cls is not None and is_one_of_many(project, fn, fn.cls):
+        return False
     private = fn.name.startswith(("_", "on_")) or (fn.parent is not None and not fn.parent.is_module and fn.cls is None)
     return (
         project.layer(fn) not in ABOVE
@@ -176,6 +185,12 @@ def is_offer(project: Project, write: Write) -> bool:
         and not private
         and fn.callee_name(write.call) != "commit"
     )
+
+
+def is_one_of_many(project: Project, fn: Fn, cls: Cls) -> bool:
+    """`invoke()` of one of several actions: whoever runs actions calls it, with what all of them take."""
+    bases = [item for item in project.hierarchy.mro(cls) if item is not cls and fn.name in item.methods]
+    return any(sum(fn.name in item.methods for item in project.subclasses(base)) >= MANY for base in bases)
 
 
 def does_as_much(offer: Write, write: Write) -> bool:
@@ -187,6 +202,35 @@ def does_as_much(offer: Write, write: Write) -> bool:
     if "update" in (offer.op, write.op):
         return share_columns(offer, write) and not (inserts(offer) or inserts(write))
     return offer.creates == write.creates
+
+
+def may_share(mine: set[str], theirs: set[str]) -> bool:
+    """Not where each is known to change other columns: `top_up()` has no use for what counts the failed logins."""
+    return not mine or not theirs or not mine.isdisjoint(theirs)
+
+
+def columns(project: Project, write: Write) -> set[str]:
+    """The columns that a write changes, by its function; none where it makes rows, or they are not known."""
+    fn, call = write.fn, write.call
+    if write.creates or write.op == "delete" or inserts(write):
+        return set()
+    if write.op == "update" and (call.kwargs or call.args):
+        held = [fn.unguarded(vid) for vid in call.args]
+        keys = [fn.const(key) for value in held if value[0] == "dict" for key, _ in value[1]]
+        return {str(key) for key in (*keys, *(key for key, _ in call.kwargs)) if isinstance(key, str) and key != "**"}
+    named = [fn.const(vid) for key, kept in call.kwargs if key == "update_fields" for vid in _items(fn, kept)]
+    if named:
+        return {str(name) for name in named}
+    return {
+        store.name
+        for store in fn.facts.stores
+        if store.name and any(ref.name == write.entity for ref in project.refs(fn, store.base))
+    }
+
+
+def _items(fn: Fn, vid: Vid) -> tuple[Vid, ...]:
+    value = fn.unguarded(vid)
+    return tuple(value[1]) if value[0] in ("list", "tuple", "set") else ()
 
 
 def inserts(write: Write) -> bool:
@@ -331,13 +375,14 @@ def unit_of(project: Project, write: Write, apps: frozenset[str]) -> str:
     return re.sub(r"_?(service|repository|repo|crud)s?$", "", parts[-1])
 
 
-def owning_unit(project: Project, entity: str, units: dict[str, list[Write]]) -> str | None:
+def owning_unit(project: Project, entity: str, units: dict[str, list[Write]], apps: frozenset[str]) -> str | None:
     """The unit with the entity's name, else the package that defines the model; it must write the entity itself."""
     name = snake(entity.rpartition(".")[2])
+    cls = project.classes.get(entity)
+    defined = application(cls).rstrip("/").rpartition("/")[2] if cls is not None and apps else ""
     for unit in units:
         if singular(snake(unit)) == singular(name):
-            return unit
-    cls = project.classes.get(entity)
+            return unit if defined in ("", unit) else None  # called so, and defined by another application
     if cls is not None:
         parts = cls.path.rpartition(".")[0].split("/")
         for part in reversed(parts):
@@ -349,7 +394,7 @@ def owning_unit(project: Project, entity: str, units: dict[str, list[Write]]) ->
         for unit in units
         if len(unit) > 3 and singular(snake(unit)) in (name.split("_")[0], singular(name.split("_")[0]))
     ]
-    if len(candidates) == 1:
+    if len(candidates) == 1 and defined in ("", candidates[0]):
         return candidates[0]
     return _only_keeper(project, units) if cls is None else None
 
