@@ -168,6 +168,7 @@ def judged(project: Project, site: Place, lines: Sequence[str]) -> Iterator[Hit]
         return
     loops_on = goes_on_looping(site)
     advice = (cancelled and not loops_on) or is_shielded(site) or is_accepted(site, lines) or only_collects(site)
+    advice = advice or project.layer(site.fn) == "migration" or "/migrations/" in f"/{site.fn.path}"
     advice = advice or (only_awaits(site) and is_awaiting_what_it_cancelled(site))
     where = f" in `{function.name}()`" if function.name else ""
     yield Hit(
