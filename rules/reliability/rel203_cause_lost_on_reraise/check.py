@@ -180,7 +180,7 @@ def is_insisted(
         return False
     is_answer = made.kind in policy.answer_kinds or has_status(fn, item)
     if is_answer and (
-        is_logged(fn, item, handler, as_error=True)
+        is_logged(fn, item, handler, as_error=any(kind.name in ALL for kind in caught))
         or only_values(project, fn, handler)
         or is_told_on(project, fn, item, handler, whole=True)
         or is_logged_below(project, fn, handler)
