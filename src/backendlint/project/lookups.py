@@ -12,7 +12,7 @@ from backendlint.project.entities import Fn, Ref
 from backendlint.project.exceptions import Escape
 from backendlint.project.filled import DUMPS, VALIDATED
 from backendlint.project.ownmistakes import is_own_mistake
-from backendlint.project.ownrows import DATABASE, from_rows, rows_read
+from backendlint.project.ownrows import DATABASE, answered, from_rows, rows_read
 from backendlint.project.requests import request_reads
 from backendlint.project.samelimit import tested_before
 from backendlint.project.tables import entries
@@ -285,7 +285,7 @@ def _by_own_key(project: Project, fn: Fn, call: Call) -> bool:
     return all(
         (fn.facts.values[vid][0] == "attr" and fn.facts.values[vid][2] in _KEYS and vid in read)
         or _checked(fn, vid)
-        or _answered(project, fn, vid)
+        or answered(project, fn, vid)
         or _picked(project, fn, vid)
         for vid in keys
     )
@@ -355,15 +355,6 @@ def _checked(fn: Fn, vid: Vid) -> bool:
     row = fn.unguarded(value[1]) if value[0] == "attr" and value[2] in _KEYS else ("",)
     held = fn.unguarded(row[1]) if row[0] == "item" else ("",)
     return held[0] == "attr" and held[2] in VALIDATED
-
-
-def _answered(project: Project, fn: Fn, vid: Vid) -> bool:
-    """`response.data["id"]` of what `super().create(...)` has just answered: the key of a row that is there now."""
-    value = fn.unguarded(vid)
-    data = fn.unguarded(value[1]) if value[0] == "item" and fn.const(value[2]) in _KEYS else ("",)
-    made = fn.unguarded(data[1]) if data[0] == "attr" and data[2] == "data" else ("",)
-    func = fn.func_of(made)
-    return func[0] == "attr" and any(ref.kind == "super" for ref in project.refs(fn, func[1]))
 
 
 def _is_there(project: Project, fn: Fn, block: int) -> bool:

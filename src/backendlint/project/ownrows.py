@@ -29,12 +29,16 @@ def rows_read(project: Project, fn: Fn) -> set[Vid]:
 def from_rows(project: Project, fn: Fn, call: Call) -> bool:
     """`code, owner = ship.flag.split(":")`, then `get(code=code, owner=owner)`: what rows say of others; and what a form has looked
     for while it was cleaned."""
-    given = [vid for _, vid in call.kwargs if fn.const(vid) is ...]
+    given = [vid for _, vid in call.kwargs if not _is_written(fn, vid)]
     return (
         bool(given)
         and not call.args
         and all(
-            _from_row(project, fn, vid) or is_cleaned(project, fn, vid) or is_related(project, fn, vid) for vid in given
+            _from_row(project, fn, vid)
+            or is_cleaned(project, fn, vid)
+            or is_related(project, fn, vid)
+            or answered(project, fn, vid)
+            for vid in given
         )
     )
 
@@ -58,6 +62,31 @@ def _from_row(project: Project, fn: Fn, vid: Vid, depth: int = 8) -> bool:
         return _from_row(project, fn, value[1], depth - 1)
     func = fn.func_of(value)
     return func[0] == "attr" and _from_row(project, fn, func[1], depth - 1)
+
+
+def _is_written(fn: Fn, vid: Vid) -> bool:
+    """`True`, `Value(1)`."""
+    value = fn.unguarded(vid)
+    call = fn.calls[value[1]] if value[0] == "call" else None
+    made = call is not None and fn.callee_name(call)[:1].isupper()
+    return fn.const(vid) is not ... or (
+        made and call is not None and all(fn.const(item) is not ... for item in call.passed)
+    )
+
+
+def answered(project: Project, fn: Fn, vid: Vid) -> bool:
+    """`response.data["id"]`, `response.data.get("key")` of what a method of the view (`super().create(...)`) has just answered: the
+    key of a row that is there now."""
+    value = fn.unguarded(vid)
+    func = fn.func_of(value)
+    held = value[1] if value[0] == "item" else func[1] if func[0] == "attr" and func[2] == "get" else -1
+    data = fn.unguarded(held) if held >= 0 else ("",)
+    made = fn.unguarded(data[1]) if data[0] == "attr" and data[2] == "data" else ("",)
+    asked = fn.func_of(made)
+    return asked[0] == "attr" and any(
+        ref.kind == "super" or (ref.kind == "inst" and fn.cls is not None and ref.name == fn.cls.fqn)
+        for ref in project.refs(fn, asked[1])
+    )
 
 
 def _found_or_answered(project: Project, fn: Fn, call: Call) -> bool:
