@@ -43,6 +43,8 @@ SAYS = re.compile(r"fail|error|cannot|could not|can't|unavailable|exception|sign
 """Of a sentence that says what a failure gives."""
 TIDIES = re.compile(r"(^|_)(clean_?up|purge|prune|vacuum|sweep|expire)(_|$)")
 """Functions that run again and again and say how many rows are gone, which nothing hangs on."""
+PERMITS = re.compile(r"(^|_)(permi\w*|perms?|allowed|authori[sz]ed|can|may)(_|$)")
+"""Functions that say whether somebody may do something."""
 NEVER_NONE = frozenset(
     {"builtins.int", "builtins.len", "builtins.bool", "builtins.str", "builtins.float", "builtins.list"}
 )
@@ -110,9 +112,9 @@ def _hidden(project: Project, fn: Fn, index: int, block: Block) -> Iterator[Hit]
 
 
 def _is_agreed(fn: Fn, what: str) -> bool:
-    """Whether the docstring says that a failure gives this (`Returns None when the count cannot be read`), or it is how many
-    rows have been tidied up."""
-    if what == "`0`" and TIDIES.search(fn.name):
+    """Whether the docstring says that a failure gives this (`Returns None when the count cannot be read`), it is how many
+    rows have been tidied up, or it refuses what nobody can say is allowed."""
+    if (what == "`0`" and TIDIES.search(fn.name)) or (what == "`False`" and PERMITS.search(fn.name)):
         return True
     value = re.escape(what.strip("`").rpartition(" ")[2])
     sentences = re.split(r"\.\s|\n\s*\n|^\s*[-*]\s", fn.facts.docstring, flags=re.MULTILINE)
