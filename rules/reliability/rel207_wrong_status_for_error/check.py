@@ -107,6 +107,8 @@ SERVERS = re.compile(
     r"(Repository|Storage|Store|Database|Db|DB|Persistence|Connection|Unavailable|Upstream|Gateway|Backend|Infrastructure|Network)"
     r"(Error|Exception|Failed|Failure|Down)?$"
 )
+LACKS = re.compile(r"Missing", re.IGNORECASE)
+"""Of a part that is needed (`MissingCaseError`): it need not be what the client asked for."""
 REFUSED = re.compile(
     r"Authentication|Signature|SenderRefused|RecipientsRefused|Rejected|Invalid|^CardError$|^DataError$"
 )
@@ -298,7 +300,8 @@ def _judged(
     names = ", ".join(name.rpartition(".")[2] for name in types[:2]) or "an exception"
     found: tuple[str, str] | None = None
     if not answer.failed and not answer.unsaid:
-        what = TELLS if _tells(fn, handler, given) else ""
+        anyway = _says_so_anyway(given, usual) and not _tells_by_value(fn, handler, given)
+        what = TELLS if _tells(fn, handler, given) and not anyway else ""
         if not what and all((failure_status(project, name) or 0) >= SERVER for name in types) and _is_empty(fn, given):
             what = "nothing in it"
         if not what and _states_another(project, types) and all(_is_fixed(fn, vid) for vid in given.parts):
@@ -359,6 +362,10 @@ def _tells(fn: Fn, handler: int, given: Given) -> bool:
         return False
     if given.answer.keys is not None and TELLING.intersection(key.lower() for key in given.answer.keys):
         return True
+    return _tells_by_value(fn, handler, given)
+
+
+def _tells_by_value(fn: Fn, handler: int, given: Given) -> bool:
     return any(
         _flagged(fn, vid) or _is_text_of(fn, handler, vid) or (handler >= 0 and _complains(fn, vid))
         for vid in given.parts
@@ -371,6 +378,12 @@ def _complains(fn: Fn, vid: Vid) -> bool:
     return len(entries) == 1 and all(
         name in TEXTS and isinstance(said, str) and WENT_WRONG.search(said) is not None for name, said in entries
     )
+
+
+def _says_so_anyway(given: Given, usual: list[Given]) -> bool:
+    """`{"detail": "already so"}`, where success is `{"detail": "done"}`: a key that tells of anything."""
+    keys = set(given.answer.keys or ())
+    return bool(keys) and SAYS.isdisjoint(keys) and any(keys == set(item.answer.keys or ()) for item in usual)
 
 
 def _flagged(fn: Fn, vid: Vid) -> bool:
@@ -513,7 +526,9 @@ def _own_file(fn: Fn, handler: int, types: tuple[str, ...]) -> bool:
 
 
 def _is_missing(project: Project, name: str) -> bool:
-    return project.exception_kind(name) == "not-found" or says_missing(name)
+    if project.exception_kind(name) == "not-found":
+        return True
+    return says_missing(name) and not LACKS.search(name.rpartition(".")[2])
 
 
 def _is_clients(project: Project, name: str) -> bool:
