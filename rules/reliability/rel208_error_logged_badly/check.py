@@ -73,8 +73,8 @@ IMPORTERS = frozenset({"import_module", "import_string", "__import__", "find_spe
 ENDS = re.compile(
     r"a?close(_\w+)?|shutdown|stop|cancel|kill|terminate|disconnect|dispose|quit|clean_?up|wait_closed|logout"
 )
-TRIES = re.compile(r"_*(try|maybe|guess|detect|probe|best_effort)_")
-"""Functions that only try."""
+TRIES = re.compile(r"_*((try|maybe|guess|detect|probe|best_effort)_|(\w+_)?(health_?check|ping|heartbeat)s?(_|$))")
+"""Functions that only try, or ask again and again whether somebody is there."""
 TEXTS = [("name", f"builtins.{name}") for name in ("str", "repr", "type", "getattr")]
 """Callees that make texts of an exception."""
 
@@ -130,8 +130,17 @@ def judged(file: FileFacts, function: FunctionFacts, handler: int) -> Iterator[V
         return
     if not any(of_caught(function, handler, inputs(call)) for call in calls):
         yield Verdict((told or logged)[0], None, "untold")
-    elif not told and not TRIES.match(function.name):
+    elif not told and not TRIES.match(function.name) and not raises_in_the_end(function, handler):
         yield Verdict(logged[0], None, "hidden")
+
+
+def raises_in_the_end(function: FunctionFacts, handler: int) -> bool:
+    """`while tries < MOST: try: ... except ...: log.debug(...)`, and below it a `raise`: the failure does come out."""
+    blocks = function.blocks
+    loop = next((number for number in around(function, handler) if blocks[number].kind in ("while", "for")), -1)
+    return loop >= 0 and any(
+        item.block == blocks[loop].parent and item.span[:2] > blocks[loop].span[2:] for item in function.raises
+    )
 
 
 def starts_a_thread(file: FileFacts, function: FunctionFacts) -> bool:
@@ -155,7 +164,8 @@ def only_imports(file: FileFacts, function: FunctionFacts, tried: int) -> bool:
 
 def only_ends(file: FileFacts, function: FunctionFacts, tried: int) -> bool:
     """Whether nothing is tried but to close, stop or cancel something."""
-    names = [called_name(file, function, call).rpartition(".")[2] for call in calls_in(function, tried)]
+    calls = [call for call in calls_in(function, tried) if log_call(file, function, call) is None]
+    names = [called_name(file, function, call).rpartition(".")[2] for call in calls]
     return bool(names) and all(ENDS.fullmatch(name) for name in names)
 
 
