@@ -192,6 +192,9 @@ def is_insisted(
     answers = is_answer or (is_handler(project, fn) and all(kind.name in project.classes for kind in caught))
     if answers:
         return False
+    reworded = made.name in [kind.name for kind in caught] and is_said(fn, item, handler)
+    if reworded and only_values(project, fn, handler):
+        return False
     return is_said(fn, item, handler) or all(not is_narrow(project, kind, policy) for kind in caught)
 
 
