@@ -57,7 +57,7 @@ WORD = re.compile(r"[A-Za-z_]\w+")
 FEW = 2
 """So many proofs that a file makes in one way are told one by one."""
 EVERYWHERE = 4
-"""So many requests of a project without verification are told one by one."""
+"""In so many files of a project requests without verification are told one by one."""
 DEEP = 2
 """Helpers through which the option is followed."""
 
@@ -98,7 +98,7 @@ def first_of_project(project: Project, hit: Hit) -> Hit:
     ]
     here = (hit.location.path, hit.location.line, hit.location.column)
     starts = sorted((path, span.line, span.column + 1) for path, span in alike)
-    if len(starts) <= EVERYWHERE or here not in starts:
+    if len({path for path, *_ in starts}) <= EVERYWHERE or here not in starts:
         return hit
     if here != starts[0]:
         return replace(hit, profile="strict")
