@@ -50,7 +50,7 @@ _TEST_FOLDER = re.compile(
 `test_results` may be what a backend is about."""
 _SETTINGS = frozenset({"settings", "config", "conf"})
 """Folders below which `third_party` holds the settings of libraries, and no library."""
-_TEST_FILE = re.compile(r"^(test_.*|.*_tests?|tests|conftest)\.py$")
+_TEST_FILE = re.compile(r"^(test_.*|.*_tests?|tests|conftest|locustfile)\.py$")
 _MIGRATION_FILE = re.compile(r"(migrations|versions)/[0-9][0-9a-f]*_\w+\.py$")
 """A migration by its folder and number, whatever it is about (`0002_ab_test.py`)."""
 _GENERATED_FILE = re.compile(r"(_pb2(_grpc)?|[._]generated)\.(py|sql)$")

@@ -40,7 +40,7 @@ KEEPING = frozenset(
 """Words of places to which people send secrets, or anything."""
 DEVELOPING = frozenset({"debug", "development", "dev", "developer"})
 FEW_OF_ONE = 2
-"""So many places of one function that log one secret are told one by one."""
+"""So many places of one function, or of a file that hands it to one helper, that log one secret are told one by one."""
 FAR = 2
 """Calls through which an exception is followed upwards."""
 BROAD = frozenset({"builtins.Exception", "builtins.BaseException"})
@@ -71,7 +71,8 @@ def check(project: Project) -> Iterator[Hit]:
         elif is_told(project, flow):
             yield replace(hit, profile="strict")
         else:
-            alike.setdefault((hit.function, flow.source.path[0] if flow.source.path else ""), []).append(hit)
+            helper = f"{hit.location.path} {flow.site.fn.fqn}" if flow.forwarded else hit.function
+            alike.setdefault((helper, flow.source.path[0] if flow.source.path else ""), []).append(hit)
     for hits in alike.values():
         yield from told_once(hits, partial(here_and_in, before=", so everybody"), few=FEW_OF_ONE, severity=None)
     for hit in urls_in_exceptions(project):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import replace
 
 from backendlint.api import Fn, Hit, Project, SqlStatement, here_and_in, told_once
@@ -11,6 +11,7 @@ from backendlint.api import Fn, Hit, Project, SqlStatement, here_and_in, told_on
 _WORDS = re.compile(r"\b(?:GRANT|(?:CREATE|ALTER)\s+(?:ROLE|USER))\b", re.IGNORECASE)
 _GIVES = " gives `"
 _DEFAULTS = "These default privileges"
+_PUBLIC = " is for PUBLIC: "
 _ROLE_POWERS = {
     "SUPERUSER": "may do anything in every database of the server",
     "BYPASSRLS": "is exempt from row-level security",
@@ -24,27 +25,51 @@ _WITHOUT_ROWS = frozenset(
 
 def check(project: Project) -> Iterator[Hit]:
     """SQL texts (migrations and .sql files too), then policy documents in code. All that one file gives to one role, or by
-    default, is told once."""
+    default, is told once; so is what many files give, whoever gets it."""
+    statements = project.data.reviewed if _mentioned(project) else ()
+    files = list(_by_file(statements))
+    yield from (hit for hit in files if hit.profile is not None)
+    told = [hit for hit in files if hit.profile is None]
+    if told and project.focus is not None:
+        told = [hit for hit in _by_file(project.data.statements) if hit.profile is None]
+    for kind in (_GIVES, _PUBLIC, _DEFAULTS, ""):
+        alike = [hit for hit in told if kind == _kind(hit)]
+        for hit in told_once(alike, _in_many_files, severity=None):
+            if project.counts(hit.location):
+                yield hit
+    for fn in project.reviewed():
+        yield from _policies(fn)
+
+
+def _kind(hit: Hit) -> str:
+    return next((kind for kind in (_GIVES, _PUBLIC, _DEFAULTS) if kind in hit.message), "")
+
+
+def _by_file(statements: Iterable[SqlStatement]) -> Iterator[Hit]:
     given: dict[tuple[str, str], list[Hit]] = {}
-    for hit in _statements(project):
-        whom = hit.message.partition(_GIVES)[2] or (_DEFAULTS if hit.message.startswith(_DEFAULTS) else "")
+    for hit in _hits(statements):
+        kind = _kind(hit)
+        whom = hit.message.partition(_GIVES)[2] or kind
         if whom and hit.profile is None:
             given.setdefault((hit.location.path, whom), []).append(hit)
         else:
             yield hit
     for alike in given.values():
-        yield from told_once(alike, _told, few=1, severity=None)
-    for fn in project.reviewed():
-        yield from _policies(fn)
+        yield from told_once(alike, _told, few=2 if _kind(alike[0]) == _PUBLIC else 1, severity=None)
 
 
 def _told(hit: Hit, others: str) -> str:
-    before, after = ("", _DEFAULTS) if hit.message.startswith(_DEFAULTS) else (_GIVES, "")
+    kind = _kind(hit)
+    before, after = ("", _DEFAULTS) if kind == _DEFAULTS else (kind, "")
     return here_and_in(hit, f"{others},", before=before, after=after)
 
 
-def _statements(project: Project) -> Iterator[Hit]:
-    for statement in project.data.reviewed if _mentioned(project) else ():
+def _in_many_files(hit: Hit, others: str) -> str:
+    return f"{hit.message} So it is in {others} of the project's SQL."
+
+
+def _hits(statements: Iterable[SqlStatement]) -> Iterator[Hit]:
+    for statement in statements:
         words = statement.words()
         if words[0] == "GRANT":
             yield from _grant(statement, words)
