@@ -17,6 +17,7 @@ from backendlint.api import (
     for_development,
     here_and_in,
     identifier_words,
+    ingredients,
     is_password,
     name_of_value,
     told_once,
@@ -81,7 +82,7 @@ def fast_hash(project: Project, site: Site) -> str:
     model = site.model
     if (model.returns not in HASHES and model.name not in UPDATES) or SIGNS.search(site.fn.name):
         return ""
-    if hashed_again(project, site):
+    if hashed_again(project, site) or any(keyed(site.fn, vid) for vid in site.call.args):
         return ""
     for vid in site.call.args:
         if hashed_password(project, site, vid) and not shortened(site):
@@ -89,6 +90,13 @@ def fast_hash(project: Project, site: Site) -> str:
     if stored_as_password(project, site) and not shortened(site):
         return f"hashes a password with a fast hash, {GUESSED}"
     return ""
+
+
+def keyed(fn: Fn, vid: Vid) -> bool:
+    """`":".join((user.password, settings.SECRET_KEY))`: a token that the server alone can make; the password in it is a hash."""
+    made = [fn.value(item) for item in ingredients(fn.facts, (vid,))]
+    names = {str(value[-1]).rpartition(".")[2].upper() for value in made if value[0] in ("attr", "name")}
+    return "SECRET_KEY" in names
 
 
 def hashed_again(project: Project, site: Site) -> bool:
