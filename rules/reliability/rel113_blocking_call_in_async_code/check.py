@@ -112,7 +112,7 @@ def _throughout(hit: Hit, others: str, by: str = "") -> str:
 
 
 def _hits(project: Project, functions: Iterable[Fn]) -> Iterator[tuple[Hit, Style | None]]:
-    """Each hit, with its style; None for advice, and for calls that fail. What a function asks the same object or database
+    """Each hit, with its style; None for advice, and for calls that fail where they stand. What a function asks the same object or database
     next is advice."""
     for fn in functions:
         known: set[str] = set()
@@ -120,8 +120,10 @@ def _hits(project: Project, functions: Iterable[Fn]) -> Iterator[tuple[Hit, Styl
         for hit, model, call, place in _hits_in(project, fn) if fn.facts.is_async else ():
             style = _style(project, fn, place, model)
             same = style.library or place
-            if hit.profile is not None or _refused(project, model):
+            if hit.profile is not None:
                 yield hit, None
+            elif _refused(project, model):
+                yield hit, Style("", False, SHARED, place) if place else None
             elif same in known or _on(fn, call) in waited:
                 yield replace(hit, profile="strict"), style
             else:
