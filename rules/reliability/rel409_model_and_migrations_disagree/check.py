@@ -239,8 +239,8 @@ def _left_over(project: Project, table: Table, made: Table) -> Iterator[Hit]:
         filled = column.nullable or column.default is not None or column.autoincrement
         if filled or table.column(column.name) is not None:
             continue
-        if any(f"{column.name}_".startswith(f"{name}_") for item in lineage for name in item.facts.attributes):
-            continue  # a library's field, of which is not known whether it has a column, or several (`price_currency`)
+        if any(f"_{name}_" in f"_{column.name}_" for item in lineage for name in item.facts.attributes):
+            continue  # a library's field, of which is not known whether it has a column, or several (`price_currency`, `_text_rendered`)
         yield from _hit(
             table.location,
             f"The migrations make `{table.name}.{column.name}` NOT NULL without a default, but the "
