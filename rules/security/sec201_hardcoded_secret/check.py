@@ -75,7 +75,7 @@ def check(project: Project) -> Iterator[Hit]:
                     continue
             soft = (
                 for_development(literal.fn.path)
-                or develops(project, literal.fn.file)
+                or develops(project, literal.fn.file, literal.name)
                 or (literal.cls is not None and develops_in(project, literal.cls, literal.name))
                 or is_by_hand(project, literal)
                 or is_beside_own_machine(literal)

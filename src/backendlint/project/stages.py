@@ -59,10 +59,10 @@ def _asks_trial(fn: Fn, test: Vid, truth: bool) -> bool:
     return truth and _TRIAL.fullmatch(name) is not None
 
 
-def develops(project: Project, file: FileFacts) -> bool:
+def develops(project: Project, file: FileFacts, setting: str = "") -> bool:
     """A settings module that switches DEBUG on by default, where one beside it, over the same base, has it off; a module
-    that makes rows for tests."""
-    if _makes_samples(project, file):
+    that makes rows for tests; one whose `setting` another module that takes all of it asks for elsewhere."""
+    if _makes_samples(project, file) or (setting and _asked_for(project, file, setting)):
         return True
     if _SWITCH not in file.names:
         return False
@@ -77,6 +77,17 @@ def develops(project: Project, file: FileFacts) -> bool:
         for other in project.files.values()
         if other is not file and other.path.rpartition("/")[0] == folder and _SWITCH in other.names
     )
+
+
+def _asked_for(project: Project, base: FileFacts, setting: str) -> bool:
+    """`from .base import *` and `SECRET_KEY = os.environ["SECRET_KEY"]`: what the base says is for those without."""
+    for file in project.files.values():
+        vid = file.names.get(setting, -1)
+        if vid >= 0 and file is not base and base in project.modules.taken_whole(file):
+            module = project.module_function(file)
+            if module.value(vid)[0] not in ("const", "phi"):
+                return True
+    return False
 
 
 def _makes_samples(project: Project, file: FileFacts) -> bool:
