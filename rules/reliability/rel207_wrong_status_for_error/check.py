@@ -480,7 +480,7 @@ def _mismatch(project: Project, fn: Fn, handler: int, types: tuple[str, ...], st
             return f"answers {status}", "what is not there is reported as a failure of the server"
         if _is_malformed(project, fn, handler, types):
             return f"answers {status}", "the client's mistake is reported as the server's"
-        if all(_is_clients(project, name) for name in types) and not _reads_own(project, fn, types):
+        if all(_is_clients(project, name) for name in types) and not _reads_own(project, fn, handler, types):
             return f"answers {status}", "the client's mistake is reported as the server's"
         return None
     if any(name in ALL for name in types):
@@ -538,12 +538,17 @@ def _is_clients(project: Project, name: str) -> bool:
     return name in project.classes and CLIENTS.search(name.rpartition(".")[2]) is not None
 
 
-def _reads_own(project: Project, fn: Fn, types: tuple[str, ...]) -> bool:
-    """A text that does not parse, in the handler of a GET, which has no body: it is the server's own."""
+def _reads_own(project: Project, fn: Fn, handler: int, types: tuple[str, ...]) -> bool:
+    """A text that does not parse, in the handler of a GET, which has no body, or out of a file that is opened there: it is the
+    server's own."""
+    if any(name in project.classes for name in types):
+        return False
+    group = fn.facts.blocks[handler].group
+    models = (model for call in calls_in(fn.facts, group) for model in project.models(fn, call))
+    if any(model.opens == "file" for model in models) and not any(request_reads(project, fn, below(fn.facts, group))):
+        return True
     routes = project.route_functions[fn.fqn]
-    return not any(name in project.classes for name in types) and all(
-        set(route.methods) <= {"GET", "HEAD"} and route.methods for route in routes
-    )
+    return all(set(route.methods) <= {"GET", "HEAD"} and route.methods for route in routes)
 
 
 def _is_malformed(project: Project, fn: Fn, handler: int, types: tuple[str, ...]) -> bool:
