@@ -18,6 +18,7 @@ from backendlint.api import (
     identifier_words,
     ingredients,
     sqltypes,
+    told_once,
 )
 
 _ADDRESS = frozenset(["address", "addr", "adres", "adresse", "direccion", "endereco", "indirizzo"])
@@ -52,8 +53,9 @@ FEWEST = 3
 
 
 def check(project: Project) -> Iterator[Hit]:
-    """All tables that models or DDL define."""
+    """All tables that models or DDL define. Where a project goes without foreign keys, that is told once."""
     data = project.data
+    unreferenced: list[Hit] = []
     told_by_migrations = not data.models.tables
     own = _own(project)
     told: dict[str, list[str]] = {}
@@ -67,8 +69,14 @@ def check(project: Project) -> Iterator[Hit]:
             yield from _repeated(table)
             for column in table.columns.values():
                 yield from _listed(table, column, _declared(project, column, told))
-                yield from _unreferenced(project, table, column, routed)
+                unreferenced += _unreferenced(project, table, column, routed)
+    yield from (hit for hit in unreferenced if hit.profile is not None)
+    yield from told_once((hit for hit in unreferenced if hit.profile is None), _all_over, severity=None)
     yield from _split(project)
+
+
+def _all_over(hit: Hit, others: str) -> str:
+    return f"{hit.message} So it is with columns in {others}."
 
 
 def _own(project: Project) -> Callable[[Table], bool]:
