@@ -18,6 +18,8 @@ LAZY = frozenset(
     "all filter exclude order_by select_related prefetch_related only defer using distinct annotate reverse union".split()
 )
 """Methods of a query that run nothing yet."""
+OWN = ("update_or_create",)
+"""Operations that look for the row, and write it, in a transaction of their own (Django 5.2)."""
 _STATES = ("get_autocommit", "in_atomic_block", "in_transaction")
 """What tells whether a transaction is open."""
 
@@ -72,6 +74,8 @@ def _run_inside(project: Project, fn: Fn, call: Call) -> bool:
             continue
         if fn.callee_name(other) in LAZY:
             lazy.add(other.value)
+        elif any(model.orm is not None and model.orm.op in OWN for model in project.models(fn, other)):
+            return True
         else:
             runs.append((other.span, other.block))
     loops = (item for item in fn.facts.blocks if item.kind in ("for", "comp") and item.value in lazy)
