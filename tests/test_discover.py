@@ -171,6 +171,7 @@ def test_generated_code_is_known_from_its_head(tmp_path: Path, head: str, review
     [
         "tests_e2e",
         "e2e-suite",
+        "e2etests",
         "unit_tests",
         "load-tests",
         "end_to_end_tests",
