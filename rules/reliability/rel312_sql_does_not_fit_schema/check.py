@@ -70,8 +70,8 @@ def _syntax(statement: SqlStatement) -> Iterator[Hit]:
         return
     if any(mark in statement.text for mark in ("{{", "{%", "<<", "#{")):
         return
-    if _own_functions(statement) or _table_of_values(statement):
-        return
+    if _own_functions(statement) or _table_of_values(statement) or statement.words()[-1] == "VALUES":
+        return  # the last: ClickHouse's drivers send the rows apart
     at = max(0, parsed.offset)
     token = next((item for item in statement.tokens if item.end - statement.offset > at), statement.tokens[-1])
     near = f" near `{token.raw[:30]}`"
