@@ -258,7 +258,7 @@ def _dispensable(project: Project, fn: Fn, first: Durable, second: Durable) -> b
 def _compensates(fn: Fn, step: Durable) -> bool:
     """A write in a handler undoes or marks what failed; so does one behind the `break` of an attempt that did not. What is
     done `finally` (a lock let go, an attempt noted) is done whether or not the rest worked."""
-    return any(fn.inside(step.call.block, kind) for kind in ("except", "finally")) or _of_failed_attempt(fn, step)
+    return fn.inside(step.call.block, "except", "finally") is not None or _of_failed_attempt(fn, step)
 
 
 def _of_failed_attempt(fn: Fn, step: Durable) -> bool:
