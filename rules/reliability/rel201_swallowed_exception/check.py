@@ -583,11 +583,16 @@ def outcome_of(site: Place) -> str:
     return f"goes on (`{site.facts.exits}`)" if site.facts.exits in ("continue", "break") else "goes on"
 
 
+def returned_values(site: Place) -> list[Value]:
+    """What the handler returns."""
+    function, inside = site.function, below(site.function, site.block)
+    return [function.values[item.value] for item in function.returns if item.block in inside and item.value >= 0]
+
+
 def says_what_failed(site: Place) -> bool:
     """`except Timeout: return False, "timed out"`: the caller gets the failure and its reason."""
-    function, inside = site.function, below(site.function, site.block)
-    returned = [function.values[item.value] for item in function.returns if item.block in inside and item.value >= 0]
-    for value in returned:
+    function = site.function
+    for value in returned_values(site):
         parts = [function.values[vid] for vid in value[1]] if value[0] == "tuple" else [value]
         texts = [part[1] for part in parts if part[0] == "const" and isinstance(part[1], str)]
         if (("const", False) in parts or ("const", None) in parts) and any(text.strip() for text in texts):
@@ -673,9 +678,8 @@ def does(site: Place) -> bool:
 def is_probe(site: Place) -> bool:
     """Where it is only asked whether something is there: `status = agent.ping()`, `return requests.head(url).ok`, in `ping()`
     whatever is returned that is no value of its own."""
-    function, inside = site.function, below(site.function, site.block)
-    said = [function.values[item.value] for item in function.returns if item.block in inside and item.value >= 0]
-    if PROBE.fullmatch(function.name) and said and all(is_plain(item) for item in said):
+    said = returned_values(site)
+    if PROBE.fullmatch(site.function.name) and said and all(is_plain(item) for item in said):
         return True
     return any(ASKS.fullmatch(site.word(call)) for call in site.calls) and all(
         ASKS.fullmatch(site.word(call)) or asks_nobody(site.project, site.fn, call) for call in site.calls
@@ -689,10 +693,9 @@ def is_plain(value: Value) -> bool:
 
 def says_unknown(site: Place) -> bool:
     """`return "unknown"`."""
-    function, inside = site.function, below(site.function, site.block)
-    returned = [function.values[item.value] for item in function.returns if item.block in inside and item.value >= 0]
     return any(
-        value[0] == "const" and isinstance(value[1], str) and value[1].strip().lower() in UNKNOWN for value in returned
+        value[0] == "const" and isinstance(value[1], str) and value[1].strip().lower() in UNKNOWN
+        for value in returned_values(site)
     )
 
 
@@ -766,10 +769,9 @@ def warns(fn: Fn, call: Call) -> bool:
 def tries_first(site: Place) -> bool:
     """Where success returns in the tried code, which asks nobody else, and the code below makes the result in another way."""
     tried = below(site.function, site.facts.group)
-    asked = {effect for call in site.calls for effect in site.project.effects.call_effects(site.fn, call)}
     return (
         any(item.block in tried for item in site.function.returns)
-        and not asked & WORKS
+        and not site.effects & WORKS
         and any(call.span[:2] > site.facts.span[2:] for call in site.function.calls)
     )
 
