@@ -1,0 +1,78 @@
+"""Code whose failures are no news for whoever runs the service, or are told elsewhere."""
+
+from __future__ import annotations
+
+import re
+
+from backendlint.api import Call, Fn, Project, asks_nobody, fills_database, for_developers, only_by_hand, waits_there
+
+from .expected import COUNTED
+from .places import CHANGES, STORES, Place
+
+_REPORTS = frozenset({"log_error", "log_exception", "capture_exception", "capture_message", "notice_error"})
+"""What writes an error down, or sends it to who collects them."""
+_REPORTING = re.compile(r"_*(log|report)_(error|exception)s?")
+_DECIDED = re.compile(
+    r"best[- ]effort|swallow|fail[- ]?(soft|open|silent)|silently|"
+    r"(never|not|n't|without|instead of) (rais(e|es|ing)|throw(s|ing)?)\b|"
+    r"(ignor|suppress|dropp)\w* (any |all |every )?(errors?|exceptions?|failures?)|"
+    r"(errors?|exceptions?|failures?) (is|are|will be) (ignored|dropped|suppressed)|"
+    r"(never|not) (break|fail|block|disturb|crash|abort|interrupt)s?\b",
+    re.IGNORECASE,
+)
+"""A docstring that says that failures are dropped."""
+_MEASURES = re.compile(
+    r"(^|[/_])(telemetry|analytics|tracing|instrumentation|metrics|opentelemetry|otel|posthog|statsd|mixpanel)([/_.]|$)"
+)
+"""Files of what measures and reports how the program is used: that must not get in its way."""
+_ON_SPANS = COUNTED | {"set_attribute", "set_attributes", "add_event", "record_exception", "set_tag", "labels"}
+"""What is asked of a span or a metric."""
+_RECORDS = _ON_SPANS | _REPORTS
+_NUMBERED = re.compile(r"[a-z]*_?\d{2,}_")
+"""Functions of a file of migrations: `m006_add_expiry()`."""
+
+
+def is_system_check(project: Project, fn: Fn) -> bool:
+    """A check of Django's, or what such checks alone call: what cannot be asked at that time is not found wanting, and whoever
+    needs it learns of the outage."""
+    callers = [edge.caller for edge in project.graph.callers(fn)]
+    return all(any(ref.name.startswith("django.core.checks.") for ref in item.decorators) for item in (callers or [fn]))
+
+
+def is_patch(project: Project, fn: Fn) -> bool:
+    """A migration (also one of the numbered functions of a file of them), or a patch of the data: it has run, and cannot be
+    changed any more."""
+    path = f"/{fn.file.path}"
+    if re.search(r"/migrations?\.py$", path):
+        return _NUMBERED.match(fn.name) is not None
+    if "/patches/" in path:
+        return fn.name == "execute" and not fn.facts.params
+    return project.layer(fn) == "migration" or "/migrations/" in path
+
+
+def hides_database(site: Place) -> bool:
+    """What reads the database and answers with nothing when that fails: REL206 tells it, and what it leads to."""
+    in_layer = site.project.layer(site.fn) in ("repository", "service", "model")
+    return in_layer and waits_there(site.project, site.fn, site.tried, "db", "db-read")
+
+
+def is_aside(site: Place) -> bool:
+    """Where a failure is no news for whoever runs the service: tools that are run by hand and store nothing, what measures, and
+    what says of itself that it drops failures."""
+    project, fn = site.project, site.fn
+    if _DECIDED.search(site.function.docstring) or _REPORTING.fullmatch(site.function.name):
+        return True
+    done = site.effects
+    measured = any(site.word(call) in _RECORDS for call in site.calls)
+    if ("log" in done or measured) and all(_is_said(site, call) for call in site.calls):
+        return True
+    if fills_database(project, fn):
+        return True
+    if not done & CHANGES and (for_developers(fn.path) or (not fn.is_module and only_by_hand(project, fn))):
+        return True
+    return not done & STORES and project.layer(fn) != "controller" and _MEASURES.search(fn.path.lower()) is not None
+
+
+def _is_said(site: Place, call: Call) -> bool:
+    """What only logs or measures, or makes what is logged."""
+    return site.word(call) in _RECORDS or asks_nobody(site.project, site.fn, call)

@@ -1,0 +1,180 @@
+"""Where dropping the error is a decision that a reader can follow."""
+
+from __future__ import annotations
+
+import re
+
+from backendlint.api import Call, Fn, Value, around, asks_nobody, below, ingredients, log_call, siblings
+
+from .comments import has_comment
+from .expected import HELD
+from .outcomes import answers_failure, returned_values
+from .places import CHANGES, WORKS, Place
+
+_QUIET_FUNCTION = re.compile(
+    r"_*(is|has|can|try|safe|maybe|looks|supports|check|should|guess|detect|probe|best_effort)(_\w+)?|\w+_safe(ly)?"
+)
+_ASKING = re.compile(r"_*(is|has|looks|supports|check|should|detect|probe)_")
+_DEED = re.compile(r"submit|save|charge|refund|mark_as_\w+|send_(mail|email|message|notification)\w*")
+_STATE_FUNCTION = re.compile(
+    r"(\w+_)?health_?check|_*(validate|test|ping)(_\w+)?|(\w+_)?(valid|ok|exists?|alive|ready|health|healthy|online|\w+(ed|able|ing|ken))"
+)
+"""Functions that ask something; together with _QUIET_FUNCTION."""
+_BOOLEANS = ("returns `False`", "returns `True`")
+_PROBE = re.compile(r"_*((validate|test|ping)(_\w+)?|(\w+_)?(ping|health_?check))")
+"""Functions that ask whether something is there: that it is not is their answer, whatever they say then."""
+_ASKS = re.compile(r"ping|head|raise_for_status|is_alive|health_?check")
+"""What is asked to find that out."""
+_UNKNOWN = frozenset({"unknown", "n/a", "na", "?", "-", "undefined", "unavailable", "not available"})
+_BOOLS = (("const", True), ("const", False))
+_WARNS = ("warning", "warn", "error", "critical", "fatal", "exception")
+
+
+def is_quiet(site: Place, outcome: str) -> bool:
+    """Where dropping it is a decision that a reader can follow: advice at most."""
+    function = site.function
+    if has_comment(site) or (
+        _QUIET_FUNCTION.fullmatch(function.name) and not (_ASKING.match(function.name) and _does(site))
+    ):
+        return True
+    if outcome.startswith("sets") or (outcome in _BOOLEANS and not _is_deed(site)):
+        return True
+    if _is_probe(site) or _says_unknown(site) or _takes_result(site):
+        return True
+    if _is_on_the_way_to_raise(site) or _tries_candidates(site) or _is_missed_below(site):
+        return True
+    # where the tried code returns, the code below is what happens instead
+    if outcome != "goes on" or site.facts.kind != "except":
+        return False
+    return function.blocks[site.facts.group].exits == "return" or _ends_in_failure(site) or _tries_first(site)
+
+
+def _does(site: Place) -> bool:
+    """Whether something is changed or sent where a name says that it is asked: `_check_payment()` that submits the invoice."""
+    return not site.effects.isdisjoint(CHANGES - {"mail"}) or any(
+        _DEED.fullmatch(site.word(call)) for call in site.calls
+    )
+
+
+def _is_probe(site: Place) -> bool:
+    """Where it is only asked whether something is there: `status = agent.ping()`, `return requests.head(url).ok`, in `ping()`
+    whatever is returned that is no value of its own."""
+    said = returned_values(site)
+    if _PROBE.fullmatch(site.function.name) and said and all(_is_plain(item) for item in said):
+        return True
+    return any(_ASKS.fullmatch(site.word(call)) for call in site.calls) and all(
+        _ASKS.fullmatch(site.word(call)) or asks_nobody(site.project, site.fn, call) for call in site.calls
+    )
+
+
+def _is_plain(value: Value) -> bool:
+    """None, a number or a boolean."""
+    return value[0] == "const" and (value[1] is None or isinstance(value[1], int | float))
+
+
+def _says_unknown(site: Place) -> bool:
+    """`return "unknown"`."""
+    return any(
+        value[0] == "const" and isinstance(value[1], str) and value[1].strip().lower() in _UNKNOWN
+        for value in returned_values(site)
+    )
+
+
+def _takes_result(site: Place) -> bool:
+    """`task.result()` alone, whose result nobody uses: it marks the failure as seen."""
+    body = [item for item in site.function.statements if item.block == site.tried]
+    return [site.word(call) for call in site.calls] in ([name] for name in HELD) and any(
+        item.value == site.calls[0].value for item in body
+    )
+
+
+def _is_on_the_way_to_raise(site: Place) -> bool:
+    """Where the code right below raises in any case, and what was tried would say more about it; also where success has
+    left the function, so that it raises for what failed."""
+    function, block = site.function, site.facts
+    outer = function.blocks[site.tried].parent if block.kind == "except" else block.parent
+    tried = below(function, site.tried)
+    succeeds = any(item.block in tried for item in function.returns)
+    levels = set(around(function, outer)) if succeeds else {outer}
+    if block.exits and not (succeeds and block.exits == "continue"):
+        return False
+    ends = [(item.span, True, item.block) for item in function.raises]
+    ends += [(item.span, False, item.block) for item in function.returns]
+    after = [item for item in ends if item[0][:2] > block.span[2:] and item[2] in levels]
+    return bool(after) and min(after)[1]
+
+
+def _tries_candidates(site: Place) -> bool:
+    """`for word in passwords: try: open_with(word)`: a loop that ends with the first that does, where the code below it tells
+    that none did."""
+    function, fn = site.function, site.fn
+    loop = next((n for n in around(function, site.facts.parent) if function.blocks[n].kind in ("for", "while")), -1)
+    if site.facts.kind != "except" or loop < 0 or function.blocks[loop].kind != "for":
+        return False
+    block, within = function.blocks[loop], below(function, loop) - below(function, site.block)
+    made = ingredients(function, [vid for call in site.calls for vid in (call.func, *call.passed)])
+    if ("elem", block.value) not in (function.values[vid] for vid in made):
+        return False
+    ends = any(function.blocks[number].exits in ("break", "return") for number in within)
+    told = [(item.span, item.block) for item in function.raises]
+    told += [(call.span, call.block) for call in function.calls if _warns(fn, call)]
+    outer = {n for n, item in enumerate(function.blocks) if item.kind in ("if", "else") and item.parent == block.parent}
+    return ends and any(span > block.span and number in {*outer, block.parent} for span, number in told)
+
+
+def _is_missed_below(site: Place) -> bool:
+    """`if self.size is None: raise ValueError(...)` right below, of what was tried to find: the failure does come out."""
+    function, block = site.function, site.facts
+    outer = function.blocks[site.tried].parent
+    if block.kind != "except" or block.exits:
+        return False
+    tried = below(function, site.tried)
+    set_there = {item.name for item in function.stores if item.block in tried and item.name}
+    bound = {item.name for item in function.bindings if item.block in tried}
+    below_it = [item for item in function.blocks if item.parent == outer and item.span[:2] > block.span[2:]]
+    first = min(below_it, key=lambda item: item.span, default=None)
+    if first is None or first.kind != "if" or first.exits != "raise":
+        return False
+    made = ingredients(function, (first.value,))
+    named = {str(value[2]) for value in map(function.values.__getitem__, made) if value[0] == "attr"}
+    found = {call.value for call in site.calls}
+    return not set_there.isdisjoint(named) or (bool(bound) and not made.isdisjoint(found))
+
+
+def _warns(fn: Fn, call: Call) -> bool:
+    """Whether it logs that something is wrong."""
+    found = log_call(fn.file, fn.facts, call)
+    return found is not None and found.level in _WARNS
+
+
+def _tries_first(site: Place) -> bool:
+    """Where success returns in the tried code, which asks nobody else, and the code below makes the result in another way."""
+    tried = below(site.function, site.facts.group)
+    return (
+        any(item.block in tried for item in site.function.returns)
+        and not site.effects & WORKS
+        and any(call.span[:2] > site.facts.span[2:] for call in site.function.calls)
+    )
+
+
+def _ends_in_failure(site: Place) -> bool:
+    """Where success returns in the tried code, and whatever comes below answers that it failed."""
+    function, tried = site.function, below(site.function, site.facts.group)
+    below_it = [item.value for item in function.returns if item.span[:2] > site.facts.span[2:]]
+    return (
+        any(item.block in tried for item in function.returns)
+        and bool(below_it)
+        and all(vid >= 0 and answers_failure(function, vid) for vid in below_it)
+    )
+
+
+def _is_deed(site: Place) -> bool:
+    """Whether the tried code does something and then says that it has: its `False` is a failure, not an answer."""
+    function = site.function
+    if _STATE_FUNCTION.fullmatch(function.name) or site.facts.kind != "except":
+        return False
+    tried = below(function, site.facts.group).union(
+        *(below(function, part) for part in siblings(function, site.block, "try-else"))
+    )
+    said = [item.value for item in function.returns if item.block in tried]
+    return bool(said) and all(vid >= 0 and function.values[vid] in _BOOLS for vid in said)
