@@ -162,7 +162,6 @@ def judged(site: SyntaxSite) -> Iterator[Hit]:
             or BY_HAND.search(site.file.path)
             or for_development(site.file.path)
             or is_program(site)
-            or is_injected(site, statement.value)
             or is_contract(site, statement.value)
             or is_promised(site, statement.value)
             or speaks_of_bug(node)
@@ -246,16 +245,6 @@ def is_as_asked(site: SyntaxSite, vid: int) -> bool:
 
 def parameters(function: FunctionFacts, vids: set[int]) -> set[int]:
     return {function.values[vid][1] for vid in ingredients(function, vids) if function.values[vid][0] == "param"}
-
-
-def is_injected(site: SyntaxSite, vid: int) -> bool:
-    """`def move(crane=None): assert crane` below a decorator, which gives it: nobody leaves it out."""
-    function = site.function
-    value = unguarded(function, vid)
-    if value[0] != "param" or not function.decorators or function.parent < 0:
-        return False
-    default = function.params[value[1]].default
-    return default >= 0 and site.file.functions[function.parent].values[default] == ("const", None)
 
 
 def is_configured(site: SyntaxSite, vid: int) -> bool:
@@ -494,20 +483,9 @@ def is_contract(site: SyntaxSite, vid: int) -> bool:
             or is_left_out(site, part)
             for part in parts
         )
-    if value[0] == "param":
-        return is_asked_of_another(site, value)
     if value[0] != "compare" or not set(value[1]) <= CHOOSES:
         return False
     return is_given(site, value[2]) or is_of_kind(site, value[2])
-
-
-def is_asked_of_another(site: SyntaxSite, value: Value) -> bool:
-    """`if reload: assert pidfile`, of two parameters: whoever passes the one passes the other."""
-    function = site.function
-    block = next((item.block for item in function.statements if item.span == site.span), -1)
-    kinds = (function.blocks[number] for number in around(function, block))
-    tests = (unguarded(function, item.value) for item in kinds if item.kind == "if")
-    return any(test[0] == "param" and test != value for test in tests)
 
 
 def is_of_kind(site: SyntaxSite, sides: Sequence[int]) -> bool:
