@@ -1,0 +1,75 @@
+"""Values of the function: what they are made of, and which are constants or passed in."""
+
+from __future__ import annotations
+
+from backendlint.api import FunctionFacts, SyntaxSite, Value, called_name, ingredients
+
+_COPIES = frozenset({"dict", "list", "tuple", "set", "frozenset", "sorted", "str", "int", "float", "len"})
+_COMPUTES = frozenset({"max", "min", "abs", "sum", "round", "divmod", "pow"})
+
+
+def parameters(function: FunctionFacts, vids: set[int]) -> set[int]:
+    return {function.values[vid][1] for vid in ingredients(function, vids) if function.values[vid][0] == "param"}
+
+
+def origins(site: SyntaxSite, vid: int) -> tuple[list[str], list[str]]:
+    """Parameters that the value is made of (not `self`, `cls`), and calls before the assert that gave parts of it."""
+    function = site.function
+    direct: list[str] = []
+    looked_up: list[str] = []
+    seen: set[int] = set()
+    todo = [vid]
+    while todo:
+        item = todo.pop()
+        if item in seen or item < 0:
+            continue
+        seen.add(item)
+        value = function.values[item]
+        operation = value[0]
+        if operation == "param":
+            name = function.params[value[1]].name
+            if name not in ("self", "cls", "mcs") and function.params[value[1]].kind not in ("args", "kwargs"):
+                direct.append(name)
+        elif function.name == "__post_init__" and operation == "attr" and unguarded(function, value[1]) == ("param", 0):
+            direct.append(f"self.{value[2]}")  # what whoever makes it has passed
+        elif operation in ("attr", "item", "not", "await", "conv", "guard", "elem"):
+            todo.append(value[1])
+        elif operation == "unary":
+            todo.append(value[2])
+        elif operation in ("compare", "bool"):
+            todo.extend(reversed(value[2]))
+        elif operation == "binop":
+            todo.extend((value[3], value[2]))
+        elif operation == "call":
+            call = function.calls[value[1]]
+            name = called_name(site.file, function, call).removeprefix("builtins.")
+            if site.span.holds(call.span) or (call.args and name in _COPIES):
+                todo.extend((*reversed(call.args), call.func))
+            elif name in _COMPUTES:
+                continue  # what the code itself has computed
+            elif name.rpartition(".")[2][:1].isupper():
+                todo.extend(call.passed)  # what it has made
+            else:
+                looked_up.append(name.rpartition(".")[2] + "()")
+    return direct, looked_up
+
+
+def conditions(site: SyntaxSite, vid: int) -> list[int]:
+    """The parts of an `and` or `or`."""
+    value = site.function.values[vid]
+    return [part for item in value[2] for part in conditions(site, item)] if value[0] == "bool" else [vid]
+
+
+def is_constant(function: FunctionFacts, vid: int) -> bool:
+    """A literal, a container of them, or a member of an enumeration."""
+    value = function.values[vid]
+    if value[0] in ("list", "tuple", "set"):
+        return all(is_constant(function, item) for item in value[1])
+    return value[0] == "const" or (value[0] == "name" and any(part[:1].isupper() for part in value[1].split(".")))
+
+
+def unguarded(function: FunctionFacts, vid: int) -> Value:
+    value = function.values[vid] if vid >= 0 else ("",)
+    while value[0] == "guard":
+        value = function.values[value[1]]
+    return value
