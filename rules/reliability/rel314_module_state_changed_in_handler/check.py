@@ -375,7 +375,7 @@ def kept(project: Project, fn: Fn, name: str) -> Iterator[Vid]:
         if method in ADDS and dotted_state(project, fn, owner)[0] == name:
             yield from call.args
     for store in fn.facts.stores:
-        if not store.name and module_name(project, fn, store.base) == name:
+        if is_named(project, fn, store, name):
             yield store.value
 
 
@@ -426,25 +426,24 @@ def fills(fn: Fn, block: int, name: str) -> bool:
 def keeps_foreign(project: Project, fn: Fn, span: Span, block: int, name: str) -> bool:
     """`if name not in _models: _models[name] = Model(name)` with a library's class: each process makes its own, once;
     and what is imported when first needed."""
-    stored = [store.value for store in fn.facts.stores if store.span == span and store.key >= 0]
-    made = (fn.facts.values[vid] for vid in ingredients(fn.facts, stored))
+    stored = stored_at(fn, span)
+    made = (fn.facts.values[vid] for vid in ingredients(fn.facts, [store.value for store in stored]))
     calls = [fn.facts.calls[value[1]] for value in made if value[0] == "call"]
     if any(ref.name in IMPORTS for call in calls for ref in project.callees(fn, call)):
         return True
     if not any(
         item.kind in ("if", "else") and item.value >= 0 and mentions(fn, item.value, name)
         for _, item in fn.blocks_of(block)
-    ) and not any(asked(fn, dotted(fn, store), store.key) for store in stored_at(fn, span)):
+    ) and not any(asked(fn, dotted(fn, store), store.key) for store in stored):
         return False
-    for store in fn.facts.stores:
-        if store.span == span and store.key >= 0:
-            value = fn.facts.values[root(fn, store.value)]
-            while value[0] == "setattr":
-                value = fn.facts.values[value[1]]
-            call = fn.facts.calls[value[1]] if value[0] == "call" else None
-            refs = project.callees(fn, call) if call is not None else ()
-            if any(ref.kind == "lib" and ref.name[ref.name.rfind(".") + 1 :][:1].isupper() for ref in refs):
-                return not any(ref.name in MUTABLE for ref in refs)
+    for store in stored:
+        value = fn.facts.values[root(fn, store.value)]
+        while value[0] == "setattr":
+            value = fn.facts.values[value[1]]
+        call = fn.facts.calls[value[1]] if value[0] == "call" else None
+        refs = project.callees(fn, call) if call is not None else ()
+        if any(ref.kind == "lib" and ref.name.rpartition(".")[2][:1].isupper() for ref in refs):
+            return not any(ref.name in MUTABLE for ref in refs)
     return False
 
 
