@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from typing import NamedTuple
 
@@ -49,8 +49,10 @@ WENT_WRONG = re.compile(
 )
 """Words of a sentence that tells of a failure."""
 FAILED = re.compile(r"(^|[_-])(error|fail(ed|ure)?)$", re.IGNORECASE)
-OK, DEPENDENCY, SERVER = 200, 424, 500
-"""The second says itself that somebody else has failed."""
+OK = 200
+DEPENDENCY = 424
+"""Says itself that somebody else has failed."""
+SERVER = 500
 FAILING = ("call", "attr", "item", "await", "binop", "elem", "unpack")
 WORDS = 6
 """So many a comment has that says why."""
@@ -300,8 +302,7 @@ def _judged(
     names = ", ".join(name.rpartition(".")[2] for name in types[:2]) or "an exception"
     found: tuple[str, str] | None = None
     if not answer.failed and not answer.unsaid:
-        anyway = _says_so_anyway(given, usual) and not _tells_by_value(fn, handler, given)
-        what = TELLS if _tells(fn, handler, given) and not anyway else ""
+        what = TELLS if _tells(fn, handler, given, usual) else ""
         if not what and all((failure_status(project, name) or 0) >= SERVER for name in types) and _is_empty(fn, given):
             what = "nothing in it"
         if not what and _states_another(project, types) and all(_is_fixed(fn, vid) for vid in given.parts):
@@ -357,15 +358,13 @@ def _sorted_out(project: Project, fn: Fn, handler: int) -> bool:
     return False
 
 
-def _tells(fn: Fn, handler: int, given: Given) -> bool:
-    if RPC in (given.answer.keys or ()):
+def _tells(fn: Fn, handler: int, given: Given, usual: Sequence[Given] = ()) -> bool:
+    """Whether a body tells of a failure by what it says, or by a key that the usual answers do not have."""
+    keys = given.answer.keys or ()
+    if RPC in keys:
         return False
-    if given.answer.keys is not None and TELLING.intersection(key.lower() for key in given.answer.keys):
+    if any(key.lower() in TELLING for key in keys) and not _says_so_anyway(given, usual):
         return True
-    return _tells_by_value(fn, handler, given)
-
-
-def _tells_by_value(fn: Fn, handler: int, given: Given) -> bool:
     return any(
         _flagged(fn, vid) or _is_text_of(fn, handler, vid) or (handler >= 0 and _complains(fn, vid))
         for vid in given.parts
@@ -380,7 +379,7 @@ def _complains(fn: Fn, vid: Vid) -> bool:
     )
 
 
-def _says_so_anyway(given: Given, usual: list[Given]) -> bool:
+def _says_so_anyway(given: Given, usual: Sequence[Given]) -> bool:
     """`{"detail": "already so"}`, where success is `{"detail": "done"}`: a key that tells of anything."""
     keys = set(given.answer.keys or ())
     return bool(keys) and SAYS.isdisjoint(keys) and any(keys == set(item.answer.keys or ()) for item in usual)
