@@ -1,0 +1,168 @@
+"""What the body of an answer tells: of a failure, of nothing at all, or of what is denied."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from typing import NamedTuple
+
+from backendlint.api import Answer, Call, Fn, Project, Vid
+
+from .statuses import OK
+
+_TELLING = frozenset({"error", "errors", "detail", "exception", "err", "error_message", "traceback"})
+"""Keys of a body that tells of a failure."""
+_SAYS = frozenset({"error", "errors"})
+"""Those that an answer has only where something went wrong."""
+_TEXTS = frozenset({"message", "detail", "description", "msg", "strerror", "reason", "args"})
+"""Attributes of exceptions that say what happened."""
+_RPC = "jsonrpc"
+"""Key of a body of JSON-RPC, whose errors travel in answers of 200."""
+_ASIDE = frozenset({"warning", "warnings", "note", "notes", "hint"})
+"""Keys of what is said beside a success."""
+_WENT_WRONG = re.compile(
+    r"\b(failed|failure|error|could not|couldn't|cannot|can't|unable to|unavailable|went wrong)\b", re.IGNORECASE
+)
+"""Words of a sentence that tells of a failure."""
+_FAILED = re.compile(r"(^|[_-])(error|fail(ed|ure)?)$", re.IGNORECASE)
+_MADE = re.compile(r"(^|\.)_*[A-Z]\w*$")
+"""A class that is called."""
+_NOTHING = (("dict", ()), ("list", ()), ("tuple", ()))
+
+
+class Given(NamedTuple):
+    """An answer, and the values that its body is made of."""
+
+    answer: Answer
+    parts: list[Vid]
+
+
+def refuses(fn: Fn, given: Given, usual: list[Given]) -> bool:
+    """`return jsonify(error="..."), 200` in a branch, where the function's other answers have no error to tell."""
+    answer = given.answer
+    if (
+        answer.status != OK
+        or answer.failed
+        or answer.special
+        or fn.inside(answer.block, "if", "else", "case") is None
+        or not _SAYS.intersection(answer.keys or ())
+    ):
+        return False
+    others = [item.answer for item in usual if item is not given and not item.answer.failed]
+    told = [said for vid in given.parts for name, said in _entries(fn, vid) if name in _SAYS]
+    return all(told) and bool(others) and not any(_SAYS.intersection(item.keys or ()) for item in others)
+
+
+def given_by(project: Project, fn: Fn, answer: Answer) -> Given:
+    """`return fail("stock_down", text, 200)`: of an answer that a function of the project makes, what that is given."""
+    value = fn.unguarded(answer.body) if answer.body >= 0 else ("",)
+    call = fn.facts.calls[value[1]] if value[0] == "call" else None
+    if call is None or not project.targets(fn, call):
+        return Given(answer, [answer.body])
+    open_ended = not answer.made and answer.keys is None and answer.status is None  # whatever the function makes of it
+    return Given(answer._replace(unsaid=answer.unsaid or open_ended), list(call.passed))
+
+
+def tells(fn: Fn, handler: int, given: Given, usual: Sequence[Given] = ()) -> bool:
+    """Whether a body tells of a failure by what it says, or by a key that the usual answers do not have."""
+    keys = given.answer.keys or ()
+    if _RPC in keys:
+        return False
+    if any(key.lower() in _TELLING for key in keys) and not _says_so_anyway(given, usual):
+        return True
+    return any(
+        _flagged(fn, vid) or _is_text_of(fn, handler, vid) or (handler >= 0 and _complains(fn, vid))
+        for vid in given.parts
+    )
+
+
+def _complains(fn: Fn, vid: Vid) -> bool:
+    """`{"message": "the gateway failed"}`, with nothing else in it."""
+    entries = _entries(fn, vid)
+    return len(entries) == 1 and all(
+        name in _TEXTS and isinstance(said, str) and _WENT_WRONG.search(said) is not None for name, said in entries
+    )
+
+
+def _says_so_anyway(given: Given, usual: Sequence[Given]) -> bool:
+    """`{"detail": "already so"}`, where success is `{"detail": "done"}`: a key that tells of anything."""
+    keys = set(given.answer.keys or ())
+    return bool(keys) and _SAYS.isdisjoint(keys) and any(keys == set(item.answer.keys or ()) for item in usual)
+
+
+def _flagged(fn: Fn, vid: Vid) -> bool:
+    """`{"success": False}`, `{"status": "refund_failed"}`."""
+    for name, said in _entries(fn, vid):
+        if name in ("success", "ok") and said is False:
+            return True
+        if name in ("status", "state", "result") and isinstance(said, str) and _FAILED.search(said):
+            return True
+    return False
+
+
+def _entries(fn: Fn, vid: Vid) -> list[tuple[object, object]]:
+    """The constants of a dict's keys and values; Ellipsis for others."""
+    value = fn.unguarded(vid) if vid >= 0 else ("",)
+    return [(fn.const(key), fn.const(item)) for key, item in value[1]] if value[0] == "dict" else []
+
+
+def _is_text_of(fn: Fn, handler: int, vid: Vid) -> bool:
+    """`str(error)`, `error.message`, `f"no: {error}"`, also as a value of a dict."""
+    value = fn.unguarded(vid) if vid >= 0 else ("",)
+    caught = ("exc", handler)
+    if value[0] == "dict":
+        said = [item for key, item in value[1] if fn.const(key) not in _ASIDE]
+        return any(_is_text_of(fn, handler, item) for item in said)
+    if value[0] == "fmt":
+        return any(caught in (fn.facts.values[part], fn.unguarded(_unconverted(fn, part))) for part in value[2])
+    if value[0] == "attr":
+        return value[2] in _TEXTS and fn.facts.values[value[1]] == caught
+    call = fn.facts.calls[value[1]] if value[0] == "call" else None
+    texts = call is not None and fn.unguarded(call.func) in (("name", "builtins.str"), ("name", "builtins.repr"))
+    return call is not None and texts and any(fn.facts.values[item] == caught for item in call.args)
+
+
+def _unconverted(fn: Fn, vid: Vid) -> Vid:
+    value = fn.facts.values[vid]
+    return int(value[1]) if value[0] == "conv" else vid
+
+
+def is_fixed(fn: Fn, vid: Vid) -> bool:
+    """`{"data": {"reserved": False}}`: a body of constants."""
+    value = fn.unguarded(vid) if vid >= 0 else ("",)
+    if value[0] == "dict":
+        return bool(value[1]) and all(is_fixed(fn, item) for _, item in value[1])
+    return value[0] == "const" and value[1] is not None
+
+
+def is_empty(fn: Fn, given: Given) -> bool:
+    """A body that holds no data at all: `{}`, `{"sun": None}`; where it is passed on beside a status, all that is passed."""
+    found = [_empty(fn, vid) for vid in given.parts if not isinstance(fn.const(vid), int)]
+    return bool(found) and all(found)
+
+
+def denies(fn: Fn, given: Given, usual: list[Given]) -> bool:
+    """`{"stored": False}`, where another answer is `{"stored": True}`."""
+    said = [entry for item in usual if not item.answer.failed for vid in item.parts for entry in _flags(fn, vid)]
+    return any(not truth and (name, True) in said for vid in given.parts for name, truth in _flags(fn, vid))
+
+
+def _flags(fn: Fn, vid: Vid) -> list[tuple[str, bool]]:
+    return [(name, said) for name, said in _entries(fn, vid) if isinstance(name, str) and isinstance(said, bool)]
+
+
+def _makes(fn: Fn, call: Call) -> bool:
+    """Whether a class is called, also one of some type: `Page[dict](items=[])`."""
+    func = fn.unguarded(call.func)
+    func = fn.unguarded(func[1]) if func[0] == "item" else func
+    return _MADE.search(str(func[-1])) is not None
+
+
+def _empty(fn: Fn, vid: Vid) -> bool:
+    value = fn.unguarded(vid) if vid >= 0 else ("",)
+    if value[0] == "dict":
+        return bool(value[1]) and all(_empty(fn, item) for _, item in value[1])
+    call = fn.facts.calls[value[1]] if value[0] == "call" else None
+    if call is not None and call.kwargs and not call.args and _makes(fn, call):
+        return all(_empty(fn, item) or fn.unguarded(item) in _NOTHING for _, item in call.kwargs)  # `Page(items=[])`
+    return value == ("const", None)
