@@ -1,0 +1,129 @@
+"""Times that may well mean the server's clock, or meet nothing else: advice."""
+
+from __future__ import annotations
+
+import re
+
+from backendlint.api import (
+    CALENDAR,
+    Call,
+    CallModel,
+    Fn,
+    Profile,
+    Project,
+    for_tests,
+    in_main_block,
+    into_dates,
+    measures,
+    only_calendar,
+    only_claims,
+    operands,
+    runs_by_hand,
+)
+
+from .uses import SOUND_USES, is_local, local_times, stripped_times, times_of, uses_of
+
+_NAME = re.compile(r"(^|_|[a-z])(N|n)ame$")
+
+
+def _beside_stripped(fn: Fn, call: Call) -> bool:
+    """One of several times, another of which loses its zone on purpose: `given.replace(tzinfo=None)`."""
+    stripped = stripped_times(fn)
+    return any(
+        value[0] == "phi" and call.value in value[1] and stripped.intersection(value[1]) for value in fn.facts.values
+    )
+
+
+def _beside_local(project: Project, fn: Fn, call: Call) -> bool:
+    """Compared with nothing but other times of the local clock that the function makes: wrong when the clocks change alone."""
+    uses = uses_of(fn, times_of(fn, call.value))
+    beside = local_times(project, fn) if uses else set()
+    return bool(uses) and all(value[0] == "compare" and beside.issuperset(value[2]) for value in uses)
+
+
+def _told_apart(fn: Fn, call: Call) -> bool:
+    """Local time of which only the calendar and the moment are read (`now.strftime(...)`, `now.timestamp()`), or that is
+    compared with one which has lost its zone on purpose."""
+    stripped = stripped_times(fn)
+    spans = {
+        vid
+        for vid, value in enumerate(fn.facts.values)
+        if value[0] == "binop" and stripped.intersection(operands(value))
+    }
+    uses = uses_of(fn, times_of(fn, call.value) - spans)
+    return bool(uses) and all(
+        (value[0] == "attr" and value[2] in CALENDAR | SOUND_USES)
+        or (value[0] in ("compare", "binop") and not stripped.isdisjoint(operands(value)))
+        for value in uses
+    )
+
+
+def _names(fn: Fn, call: Call) -> bool:
+    """`{"JobName": now.isoformat()}`: a text that tells one thing from others."""
+    times = times_of(fn, call.value)
+    shorts = {
+        vid for vid in fn.made_by("attr") if fn.facts.values[vid][1] in times and fn.facts.values[vid][2] == "isoformat"
+    }
+    texts = {other.value for other in fn.calls if other.func in shorts}
+    labelled = [item for other in fn.calls for item in other.kwargs]
+    labelled += [
+        (str(fn.const(key)), vid)
+        for number in fn.made_by("dict")
+        for key, vid in fn.facts.values[number][1]
+        if key >= 0
+    ]
+    named = {vid for key, vid in labelled if _NAME.search(key)}
+    return bool(texts) and len(uses_of(fn, times)) == len(shorts) and texts <= named
+
+
+def _written_as_utc(fn: Fn, call: Call, model: CallModel) -> bool:
+    """`datetime.utcnow().isoformat() + "Z"`: what is written says that it is UTC."""
+    uses = uses_of(fn, times_of(fn, call.value))
+    texts = [other.value for other in fn.calls if fn.value(other.func)[1:] == (call.value, "isoformat")]
+    if is_local(model) or len(uses) != 1 or len(texts) != 1:
+        return False
+    for value in fn.facts.values:
+        if value[:2] == ("binop", "+") and value[2] == texts[0]:
+            return fn.const(value[3]) in ("Z", "+00:00")
+        if value[0] == "fmt" and texts[0] in (*value[2], *(fn.value(part)[1] for part in value[2])):
+            return str(fn.const(value[2][-1])).startswith(("Z", "+00:00"))
+    return False
+
+
+def profile_in(project: Project, fn: Fn) -> Profile | None:
+    """Migrations cannot be changed any more; scripts and helpers of tests run on one machine."""
+    quiet = project.layer(fn) == "migration" or runs_by_hand(project, fn) or for_tests(project, fn)
+    return "strict" if quiet else None
+
+
+def profile_of(project: Project, fn: Fn, call: Call, model: CallModel) -> Profile | None:
+    """Advice where only the local calendar, a day or a span is asked for, and for columns and constructors: they may mean local time."""
+    if model.column or model.name in ("datetime.datetime", "datetime.datetime.combine"):
+        return "strict"
+    if (
+        only_calendar(fn, call)
+        or _beside_stripped(fn, call)
+        or _written_as_utc(fn, call, model)
+        or measures(project, fn, call)
+        or _beside_local(project, fn, call)
+        or (is_local(model) and _told_apart(fn, call))
+        or _names(fn, call)
+        or _said_to_be(fn, call)
+        or _only_shown(fn, call)
+        or only_claims(project, fn, call)
+        or into_dates(project, fn, call)
+    ):
+        return "strict"
+    return "strict" if in_main_block(fn, call) else profile_in(project, fn)
+
+
+def _said_to_be(fn: Fn, call: Call) -> bool:
+    """`naive_now = datetime.utcnow()`: whoever calls it so knows what is compared with it."""
+    times = times_of(fn, call.value)
+    return any(item.value in times and "naive" in item.name.lower().split("_") for item in fn.facts.bindings)
+
+
+def _only_shown(fn: Fn, call: Call) -> bool:
+    """`f"{datetime.utcnow()}"`: a text for people, or one that only has to differ from the last."""
+    uses = uses_of(fn, times_of(fn, call.value))
+    return bool(uses) and all(value[0] == "fmt" for value in uses)
