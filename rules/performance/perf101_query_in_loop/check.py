@@ -70,6 +70,8 @@ READS_TABLE = re.compile(
 CTE = re.compile(r"\b(\w+)\s+AS\s*\(", re.IGNORECASE)
 WARNS = ("warning", "warn", "error")
 ENDS = frozenset({"any", "all", "next"})
+MAX_CHAIN = 3
+"""So many calls on what was asked are followed back."""
 FAR = 3
 """Calls between the loop and the query from which on the loop's author cannot be expected to know."""
 
@@ -89,26 +91,22 @@ def check(project: Project) -> Iterator[Hit]:
     items = list(repeated(project))
     read = [item for item in items if item.edges and item.edges[0].call is None]
     called = [item for item in items if not (item.edges and item.edges[0].call is None)]
+    told = [item for item in called if _profile(project, item) is None]
+    # What the rows of these queries lack, the one query will load that takes their place.
+    single = frozenset((item.fn.path, item.query.fn.location(item.query.span)) for item in told)
     serving = (*_serializers(project), *_responses(project), *_resolvers(project), *_templates(project))
-    single = _asked_one_by_one(project, called)
-    told = {(item.fn.fqn, item.loop) for item in called if _profile(project, item) is None}
-    properties = (_beside(hit, read, told) for hit in _queries(project, read))
+    properties = _beside(_queries(project, read), read, told)
     for hit in (*_queries(project, called), *_relations(project, single), *serving, *properties):
         if hit.location not in seen:
             seen.add(hit.location)
             yield hit
 
 
-def _beside(hit: Hit, items: list[Repeated], told: set[tuple[str, Span]]) -> Hit:
+def _beside(hits: Iterable[Hit], read: list[Repeated], told: list[Repeated]) -> Iterator[Hit]:
     """A property that is read in a loop which is told already for what it calls is advice."""
-    own = ((item.fn.fqn, item.loop) for item in items if item.fn.location(item.span) == hit.location)
-    return hit if told.isdisjoint(own) else replace(hit, profile="strict")
-
-
-def _asked_one_by_one(project: Project, items: list[Repeated]) -> frozenset[tuple[str, Location]]:
-    """The queries that a file's loops are told for: what their rows lack, the one query will load that takes their place."""
-    told = (item for item in items if _profile(project, item) is None)
-    return frozenset((item.fn.path, item.query.fn.location(item.query.span)) for item in told)
+    loops = {(item.fn.fqn, item.loop) for item in told}
+    places = {item.fn.location(item.span) for item in read if (item.fn.fqn, item.loop) in loops}
+    return (replace(hit, profile="strict") if hit.location in places else hit for hit in hits)
 
 
 def _queries(project: Project, items: list[Repeated]) -> Iterator[Hit]:
@@ -357,7 +355,7 @@ def _leaves_by(fn: Fn, asked: Vid, loop: Span) -> bool:
             test = fn.unguarded(test[1])
         if test[0] == "compare" and test[1][0] == "is not" and fn.const(test[2][1]) is None:
             test = fn.unguarded(test[2][0])
-        for _ in range(SHOWN):  # `row = session.execute(query).scalars().first()`
+        for _ in range(MAX_CHAIN):  # `row = session.execute(query).scalars().first()`
             if test[0] == "await":
                 test = fn.unguarded(test[1])
             if test == fn.facts.values[asked]:
