@@ -1,0 +1,81 @@
+"""Queries that end the loop, or that are asked only where something failed."""
+
+from __future__ import annotations
+
+from backendlint.api import Fn, Repeated, Span, Vid, depends, receiver
+
+WARNS = ("warning", "warn", "error")
+ENDS = frozenset({"any", "all", "next"})
+MAX_CHAIN = 3
+"""So many calls on what was asked are followed back."""
+
+
+def until_found(item: Repeated) -> bool:
+    """Whether the loop tries one after the other until one is there: `if found: return found`, `next(... if found)`."""
+    call = item.edges[0].call if item.edges else item.query.call
+    asked = [call.value] if call is not None else []
+    if item.edges and call is None:  # `if version.in_use: return False`
+        asked = [vid for vid in item.fn.made_by("attr") if item.fn.facts.span_of(vid) == item.span]
+    return any(leaves_by(item.fn, vid, item.loop) for vid in asked) or _asked_of_any(item.fn, item.loop)
+
+
+def _asked_of_any(fn: Fn, loop: Span) -> bool:
+    """`any(is_taken(name) for name in names)`, which ends at the first that is."""
+    for call in fn.calls:
+        value = fn.value(call.args[0]) if call.args and fn.callee_name(call) in ENDS else ("",)
+        if value[:2] == ("comp", "gen") and fn.facts.blocks[value[4]].span == loop:
+            return True
+    return False
+
+
+def leaves_by(fn: Fn, asked: Vid, loop: Span) -> bool:
+    """Whether what is asked decides that the loop ends; where it must fail for that, that the item is what was looked for."""
+    for number, block in enumerate(fn.facts.blocks):
+        leaves = block.kind == "if" and block.exits in ("return", "break")
+        if not leaves or all(around.span != loop for _, around in fn.blocks_of(block.parent)):
+            continue
+        test = fn.unguarded(block.value)
+        if test[0] == "not" and _gives_item(fn, number, loop):  # `if not is_taken(name): return name`
+            test = fn.unguarded(test[1])
+        if test[0] == "compare" and test[1][0] == "is not" and fn.const(test[2][1]) is None:
+            test = fn.unguarded(test[2][0])
+        for _ in range(MAX_CHAIN):  # `row = session.execute(query).scalars().first()`
+            if test[0] == "await":
+                test = fn.unguarded(test[1])
+            if test == fn.facts.values[asked]:
+                return True
+            base = receiver(fn, fn.calls[test[1]]) if test[0] == "call" else -1
+            test = fn.unguarded(base) if base >= 0 else ("",)
+    return False
+
+
+def _gives_item(fn: Fn, block: int, loop: Span) -> bool:
+    """Whether a branch returns what is made of the loop's item."""
+    number = next((index for index, part in fn.blocks_of(block) if part.span == loop), -1)
+    returned = [item.value for item in fn.facts.returns if item.block == block and item.value >= 0]
+    return number >= 0 and depends(fn, returned, number)
+
+
+def after_failure(item: Repeated) -> bool:
+    """Whether the query is sent only where something failed: in an `except`, or on the way to a `raise`."""
+    for edge in item.edges[:1]:
+        if _failed(edge.caller, edge.block, item.loop):
+            return True
+    inner = [(edge.caller, edge.block) for edge in item.edges[1:]]
+    place = (item.query.fn, item.query.block)
+    return any(_failed(fn, block, None if item.edges else item.loop) for fn, block in (*inner, place))
+
+
+def _failed(fn: Fn, block: int, loop: Span | None) -> bool:
+    for number, part in fn.blocks_of(block):
+        if part.span == loop:
+            return fn.inside(number, "except") is not None  # one by one, where all at once has failed
+        branch = part.kind in ("if", "else", "case")
+        if part.kind == "except" or (branch and (part.exits == "raise" or _warns(fn, number))):
+            return True
+    return False
+
+
+def _warns(fn: Fn, block: int) -> bool:
+    """Whether a branch logs that it should not have come to this."""
+    return any(call.block == block and fn.callee_name(call) in WARNS for call in fn.calls)

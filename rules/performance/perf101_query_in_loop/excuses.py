@@ -1,0 +1,67 @@
+"""Queries that cannot well be asked for all items at once."""
+
+from __future__ import annotations
+
+import re
+
+from backendlint.api import Fn, Project, Repeated, Vid, depends, grows, loops_around
+
+READS_TABLE = re.compile(
+    r"^\s*(?!\s|(?:SELECT|WITH)\b)|\b(?:FROM|JOIN)\s+(?!\w+\s*\(|information_schema\.|pg_)(\w+|\S)", re.IGNORECASE
+)
+"""Statements other than a SELECT, and those of one that reads more than what a function gives, or the server says of itself."""
+CTE = re.compile(r"\b(\w+)\s+AS\s*\(", re.IGNORECASE)
+KINDS = 3
+"""So many names that a function tells apart make it a switch."""
+
+
+def locks_each(project: Project, item: Repeated) -> bool:
+    """`for order in late: with transaction.atomic(): order = Order.objects.select_for_update().get(pk=order.pk)`: one by one,
+    each as briefly as can be, because others may be at it."""
+    fn, call = item.fn, item.query.call
+    if item.edges or call is None or project.transactions.around(fn, item.query.block) is None:
+        return False
+    way = [block for _, block in fn.blocks_of(item.query.block)]
+    within = way[: next((number for number, block in enumerate(way) if block.span == item.loop), 0)]
+    return any(block.kind == "with" for block in within) and "select_for_update" in item.query.name.split(".")
+
+
+def loops_below(project: Project, item: Repeated) -> bool:
+    """Whether what is called loops itself over what it asks for, or goes on batch by batch: that loop is the place to mend."""
+    fn, query = item.query.fn, item.query
+    if not item.edges:
+        return False
+    ways = [(edge.caller, edge.block, list(edge.call.passed)) for edge in item.edges[1:] if edge.call is not None]
+    ways.append((fn, query.block, [query.vid]))
+    return fn.inside(query.block, "while") is not None or any(
+        grows(project, caller, number) and depends(caller, vids, number)
+        for caller, block, vids in ways
+        for number, _ in loops_around(caller, block)
+    )
+
+
+def computes(project: Project, item: Repeated) -> bool:
+    """`SELECT regexp_replace(%s, ...)`, `SELECT 1 FROM pg_class ...`, which reads no table: there are no rows to fetch beforehand."""
+    text = project.queries.text_of(item.edges, item.query) if item.query.model.sql is not None else ""
+    named = {found[1].lower() for found in CTE.finditer(text)}
+    reads = READS_TABLE.finditer(text)
+    return text != "" and all(found[1] is not None and found[1].lower() in named for found in reads)
+
+
+def dispatched(item: Repeated) -> bool:
+    """`if name == "search": ... if name == "count": ...` in what is called: each item names another thing to do."""
+    if not item.edges:
+        return False
+    fn, block = item.edges[0].callee, item.edges[1].block if len(item.edges) > 1 else item.query.block
+    chosen = {subject for test, outcome in fn.tests_of(block) if outcome and (subject := _told_apart(fn, test)) >= 0}
+    kinds = [_told_apart(fn, vid) for vid in fn.made_by("compare")]
+    return any(kinds.count(subject) >= KINDS for subject in chosen)
+
+
+def _told_apart(fn: Fn, test: Vid) -> int:
+    """The parameter that a test compares with a constant, or -1."""
+    value = fn.value(test)
+    if value[0] != "compare" or value[1] != ("==",) or not isinstance(fn.const(value[2][1]), str):
+        return -1
+    subject = fn.unguarded(value[2][0])
+    return subject[1] if subject[0] == "param" else -1

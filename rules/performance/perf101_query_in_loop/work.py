@@ -1,0 +1,89 @@
+"""Work that is done for each item, of which the query is only one step."""
+
+from __future__ import annotations
+
+import re
+
+from backendlint.api import Call, Fn, LazyRead, Project, Repeated, Span, name_of, stored_entity
+
+WORK = ("commit", "http", "mail", "queue-publish", "subprocess", "cloud", "db-write")
+"""Effects that make the loop's body a unit of work of its own: its query is one step among others."""
+OUTSIDE = frozenset({"http", "mail", "queue-publish", "subprocess", "cloud", "grpc"})
+"""Effects beside the query that make the loop's body such a unit."""
+STORES = ("db", "sql", "mongo", "redis", "cache", "supabase", "test", "session")
+"""Words of what is a client of the database itself, or of none."""
+ACTS = re.compile(
+    r"_*((send|publish|notify|dispatch|emit|enqueue|export|broadcast|trigger|save|upload|delete|purge|destroy|shred|archive|release"
+    r"|deactivate|ensure|upsert)(_|$)|\w+_or_create(_|$))"
+)
+"""Names of functions that do something for each item, even where what they do it with could not be followed."""
+CLEARS = re.compile(
+    r"_*((full|hard|soft|really|do)_)?(purge|destroy|shred|erase|wipe|archive|release|clean|cleanup|clear|anonymi[sz]e|unregister|tear_?down)(_|$)"
+)
+"""Names of functions that take something apart, with all that belongs to it: seldom, and nobody waits for long."""
+
+
+def beside_work(project: Project, item: Repeated | LazyRead) -> bool:
+    """Whether the loop's body also calls other services or commits for each item: the query is one step of a unit of work."""
+    fn = item.fn
+    if _transaction_each(project, fn, item.loop):
+        return True
+    for call in fn.calls:
+        way = [block for _, block in fn.blocks_of(call.block)]
+        if call.span == item.span or all(block.span != item.loop for block in way):
+            continue
+        within = way[: next(number for number, block in enumerate(way) if block.span == item.loop)]
+        always = all(block.kind not in ("if", "else") for block in within)
+        commits = always and any("commit" in model.effect for model in project.models(fn, call))
+        effects = project.effects.call_effects(fn, call)
+        if commits or not OUTSIDE.isdisjoint(effects) or _asks_client(fn, call, effects):
+            return True
+    return False
+
+
+def _asks_client(fn: Fn, call: Call, effects: set[str]) -> bool:
+    """`search_client.index(row)`: by its name the client of another service, whatever library that is of."""
+    owner = name_of(fn.file, fn.facts, call.func).rpartition(".")[0].rpartition(".")[2].removesuffix("()").lower()
+    own = any(effect.startswith(("db", "cache")) for effect in effects) or any(word in owner for word in STORES)
+    return owner.endswith("client") and not own
+
+
+def _transaction_each(project: Project, fn: Fn, loop: Span) -> bool:
+    """Whether each round has a transaction of its own, that may fail by itself."""
+    for number, block in enumerate(fn.facts.blocks):
+        if block.kind == "with" and project.transactions.is_transaction(fn, block):
+            way = [part for _, part in fn.blocks_of(number)]
+            end = next((index for index, part in enumerate(way) if part.span == loop), 0)
+            if end and all(part.kind in ("with", "try") for part in way[:end]):
+                return True
+    return False
+
+
+def works(project: Project, fn: Fn) -> bool:
+    """Whether what is done for each item is a piece of work, of which the query is only a part."""
+    if ACTS.match(fn.name) is not None or project.effects.has(fn, *WORK):
+        return True
+    if any(query.kind == "write" for query in project.queries.direct(fn)) or _changes_rows(project, fn):
+        return True
+    return any(project.queries.hands_write(edge) for edge in project.graph.callees(fn))
+
+
+def _changes_rows(project: Project, fn: Fn) -> bool:
+    """`service.active = False`: what the session then writes; not `self._known = ...`, which is no column."""
+    stores = (store for store in fn.facts.stores if store.name.lstrip("_") == store.name != "" and store.base >= 0)
+    rows = (store.base for store in stores if fn.name != "__init__")
+    refs = (ref for vid in rows for ref in project.refs(fn, vid) if ref.kind == "inst")
+    return any(stored_entity(project, project.classes[ref.name]) for ref in refs)
+
+
+def clears(project: Project, fn: Fn, loop: Span) -> bool:
+    """Whether the loop changes or deletes what belongs to what a function takes apart; a handler of `DELETE` is called for more."""
+    if CLEARS.match(fn.name) is None or project.layer(fn) == "controller":
+        return False
+    inner = {n for n, _ in enumerate(fn.facts.blocks) if any(part.span == loop for _, part in fn.blocks_of(n))}
+    if any(call.block in inner and ACTS.match(fn.callee_name(call)) for call in fn.calls):
+        return True
+    edges = (edge for edge in project.graph.callees(fn) if edge.call is not None and edge.block in inner)
+    return any(query.kind == "write" and query.block in inner for query in project.queries.direct(fn)) or any(
+        works(project, edge.callee) for edge in edges
+    )
