@@ -615,7 +615,7 @@ def _same_for_all(fn: Fn, loop: int, call: Call, op: str) -> bool:
     func = fn.value(call.func)
     if op != "save" or func[0] != "attr":
         return False
-    held, vid, changed = aliases(fn.facts, func[1]), func[1], False
+    vid, changed = func[1], False
     for _ in range(MAX_CHAIN):
         value = fn.facts.values[vid]
         if value[0] == "setattr":
@@ -625,7 +625,7 @@ def _same_for_all(fn: Fn, loop: int, call: Call, op: str) -> bool:
         elif value[0] not in ("guard", "mut"):
             break
         vid = value[1]
-    return changed and bool(held)
+    return changed
 
 
 def _made_here(fn: Fn, vid: Vid, loop: int) -> bool:
