@@ -136,10 +136,11 @@ def by_role_alone(project: Project, route: Route, owned: list[Route]) -> bool:
 def roles(fn: Fn) -> frozenset[str]:
     """The texts that decorators are given: `@role_required("seller")`."""
     outer = fn.parent
-    made = [outer.unguarded(vid) for vid in fn.facts.decorators] if outer is not None else []
-    calls = [outer.facts.calls[value[1]] for value in made if value[0] == "call"] if outer is not None else []
-    named = [call for call in calls if outer is not None and ROLES.search(outer.callee_name(call))]
-    texts = (outer.const(vid) for call in named for vid in call.args if outer is not None)
+    if outer is None:
+        return frozenset()
+    made = map(outer.unguarded, fn.facts.decorators)
+    calls = [outer.calls[value[1]] for value in made if value[0] == "call"]
+    texts = (outer.const(vid) for call in calls if ROLES.search(outer.callee_name(call)) for vid in call.args)
     return frozenset(text for text in texts if isinstance(text, str))
 
 
@@ -260,7 +261,7 @@ def around(project: Project, fn: Fn) -> Iterator[Fn]:
 
 def asks_permission(fn: Fn, depth: int) -> bool:
     """By its name (`depth` 0 is the handler, whose name says nothing), or those of what it calls."""
-    return bool(depth and CHECKS.search(fn.name)) or any(CHECKS.search(last_name(fn, call)) for call in fn.facts.calls)
+    return bool(depth and CHECKS.search(fn.name)) or any(CHECKS.search(fn.callee_name(call)) for call in fn.facts.calls)
 
 
 def checks_owner(project: Project, fn: Fn, certain: bool) -> bool:
@@ -268,7 +269,7 @@ def checks_owner(project: Project, fn: Fn, certain: bool) -> bool:
     if compares_owner(fn):
         return True
     for call in fn.facts.calls:
-        name = last_name(fn, call)
+        name = fn.callee_name(call)
         by_owner = any(
             OWNER.fullmatch(key) and not is_own(fn, vid) for key, vid in call.kwargs
         ) and READS & project.effects.call_effects(fn, call)
@@ -297,12 +298,6 @@ def is_own(fn: Fn, vid: Vid) -> bool:
     value = fn.unguarded(vid)
     own = value[0] == "attr" and value[2] in ("id", "pk", "uuid") and fn.unguarded(value[1]) == ("param", 0)
     return own and fn.kind in ("method", "property")
-
-
-def last_name(fn: Fn, call: Call) -> str:
-    """The last part of what is called."""
-    value = fn.facts.values[call.func]
-    return str(value[2] if value[0] == "attr" else value[1] if value[0] == "name" else "").rpartition(".")[2]
 
 
 def names_owner(fn: Fn, vid: Vid) -> bool:
@@ -349,7 +344,7 @@ def passes_caller(project: Project, route: Route, fn: Fn, certain: bool) -> bool
             and names_caller(project, fn, side)
             for side in passed
         )
-        if by_id and caller and (not certain or READING.search(last_name(fn, call))):
+        if by_id and caller and (not certain or READING.search(fn.callee_name(call))):
             return True
     return False
 
@@ -360,7 +355,7 @@ def names_caller(project: Project, fn: Fn, side: Value) -> bool:
         owner, _, name = str(side[1]).rpartition(".")
         return owner in KEPT and (bool(OWNER.fullmatch(name)) or name in project.access.identities)
     if side[0] == "call":
-        return bool(OWNER.fullmatch(last_name(fn, fn.calls[side[1]])))
+        return bool(OWNER.fullmatch(fn.callee_name(fn.calls[side[1]])))
     while side[0] in ("attr", "item", "guard"):
         if side[0] == "attr" and (OWNER.fullmatch(str(side[2])) or is_auth(fn, side)):
             return True
