@@ -31,10 +31,10 @@ COLUMNS = ("psycopg.sql.Identifier", "psycopg2.sql.Identifier")
 COPIES = ("set", "frozenset", "dict", "list", "sorted")
 VALIDATED = ("validated_data", "cleaned_data", "validated")
 DUMPS = ("model_dump", "dict", "dump", "asdict")
-
-
 FAR = 3
 """Calls through which a mapping is followed up to the request."""
+MAX_STEPS = 6
+MAX_CHAIN = 12
 DEEPEST = 6
 PRIVILEGED = re.compile(
     r"roles?|is_(admin|superuser|staff|verified)|permissions?|scopes|balance|credits?|wallet|credit_limit",
@@ -104,7 +104,7 @@ def privileged(project: Project, sites: list[tuple[Fn, Call, Vid]], seen: set[Lo
 
 def dumped(fn: Fn, vid: Vid) -> Call | None:
     """The `payload.model_dump()` whose keys or entries a value is, with nothing left out."""
-    for _ in range(FAR * 2):
+    for _ in range(MAX_STEPS):
         value = fn.unguarded(vid)
         if value[0] in ("unpack", "elem"):
             vid = value[1]
@@ -298,7 +298,7 @@ def compared_keys(fn: Fn, vid: Vid) -> tuple[Vid, Vid] | None:
 
 def mapping_of(fn: Fn, vid: Vid) -> Vid:
     """The mapping behind its keys, a set of them, one of them, or itself with entries set or taken out."""
-    for _ in range(FAR * 4):
+    for _ in range(MAX_CHAIN):
         value = fn.facts.values[vid]
         if value[0] in ("guard", "mut", "store", "setattr", "await", "elem", "conv"):
             vid = value[1]
@@ -343,7 +343,7 @@ def narrowed(project: Project, fn: Fn, vid: Vid, depth: int = 0) -> bool:
     if value[0] == "call":
         call = fn.facts.calls[value[1]]
         targets = project.targets(fn, call)
-        if targets and depth < 6 and all(names_fields(project, target, depth) for target in targets):
+        if targets and depth < DEEPEST and all(names_fields(project, target, depth) for target in targets):
             return True
         func = fn.facts.values[call.func]
         named = names_dumped(project, fn, call)
@@ -463,7 +463,7 @@ def of_framework(project: Project, fn: Fn, vid: Vid) -> bool:
 def names_fields(project: Project, fn: Fn, depth: int) -> bool:
     """A helper that writes down which fields its result has."""
     found = [item.value for item in fn.facts.returns if item.value >= 0]
-    return bool(found) and all(narrowed(project, fn, vid, depth + 6) for vid in found)
+    return bool(found) and all(narrowed(project, fn, vid, depth + DEEPEST) for vid in found)
 
 
 def own_value(project: Project, fn: Fn, call: Call) -> bool:
@@ -548,5 +548,6 @@ def given_to_anybody(project: Project, serializer: Cls) -> Route | None:
     return None
 
 
-def place(cls: Cls):  # type: ignore[no-untyped-def]
+def place(cls: Cls) -> Location:
+    """Where the class `Meta` says which fields there are."""
     return cls.owner.location(cls.facts.field_spans["fields"])
