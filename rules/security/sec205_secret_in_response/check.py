@@ -86,7 +86,6 @@ def check(project: Project) -> Iterator[Hit]:
     yield from environments(project)
     yield from response_models(project)
     yield from serializer_fields(project)
-    yield from unlisted_fields(project)
     yield from schema_fields(project)
 
 
@@ -325,52 +324,59 @@ def schemas(project: Project, refs: tuple[Ref, ...]) -> Iterator[Cls]:
 
 
 def serializer_fields(project: Project) -> Iterator[Hit]:
-    """Secret fields that serializers list and do not make write-only, where they are listed."""
-    for cls in {cls.fqn: cls for cls in answering(project)}.values():
-        meta = project.classes.get(f"{cls.fqn}.Meta")
-        vid = meta.facts.attributes.get("fields", -1) if meta is not None else -1
-        value = meta.owner.facts.values[vid] if meta is not None and vid >= 0 else ("unknown",)
-        for item in value[1] if meta is not None and value[0] in ("list", "tuple") else ():
-            assert meta is not None
-            name = meta.owner.const(item)
-            if not isinstance(name, str) or sensitive(name) != "secret" or ISSUED.search(name):
-                continue
-            if write_only(project, cls, meta, name) or ISSUING.search(cls.name) or replaces(project, cls, name):
-                continue
-            stored = STORED.search(name) or "password" in name
-            yield Hit(
-                f"`{cls.name}` sends `{name}` to every client that it answers; take it from `fields`, or make it write-only.",
-                meta.owner.place(item),
-                profile=None if stored else "strict",
-                confidence=None if stored else "low",
-            )
+    """Secret fields that serializers send: those that they list, then those of models of which they send all."""
+    serializers = {cls.fqn: cls for cls in answering(project)}.values()
+    for cls in serializers:
+        yield from listed_fields(project, cls)
+    for cls in serializers:
+        yield from unlisted_fields(project, cls)
 
 
-def unlisted_fields(project: Project) -> Iterator[Hit]:
-    """Secret columns of a model of which a serializer sends all (`fields = "__all__"`), or all but some (`exclude`)."""
-    for cls in {cls.fqn: cls for cls in answering(project)}.values():
-        meta = project.classes.get(f"{cls.fqn}.Meta")
-        key = "exclude" if meta is not None and "exclude" in meta.facts.attributes else "fields"
-        vid = meta.facts.attributes.get(key, -1) if meta is not None else -1
-        if meta is None or (key == "fields" and meta.owner.const(vid) != "__all__") or ISSUING.search(cls.name):
+def listed_fields(project: Project, cls: Cls) -> Iterator[Hit]:
+    """Secret fields that a serializer lists and does not make write-only, where they are listed."""
+    meta = project.classes.get(f"{cls.fqn}.Meta")
+    vid = meta.facts.attributes.get("fields", -1) if meta is not None else -1
+    if meta is None or vid < 0 or ISSUING.search(cls.name):
+        return
+    value = meta.owner.facts.values[vid]
+    for item in value[1] if value[0] in ("list", "tuple") else ():
+        name = meta.owner.const(item)
+        if not isinstance(name, str) or sensitive(name) != "secret" or ISSUED.search(name):
             continue
-        value, all_but = (
-            meta.owner.value(vid),
-            ": it sends all fields of `{}`" if key == "fields" else ": `exclude` lacks it",
+        if write_only(project, cls, meta, name) or replaces(project, cls, name):
+            continue
+        stored = STORED.search(name) or "password" in name
+        yield Hit(
+            f"`{cls.name}` sends `{name}` to every client that it answers; take it from `fields`, or make it write-only.",
+            meta.owner.place(item),
+            profile=None if stored else "strict",
+            confidence=None if stored else "low",
         )
-        left = {meta.owner.const(item) for item in value[1]} if value[0] in ("list", "tuple") else set()
-        for model in (
-            project.refs(meta.owner, meta.facts.attributes.get("model", -1)) if left or key == "fields" else ()
-        ):
-            for name in sorted(secret_columns(project, model) - left):
-                if not (write_only(project, cls, meta, name) or replaces(project, cls, name)):
-                    why = all_but.format(model.name.rpartition(".")[2])
-                    yield Hit(
-                        f"`{cls.name}` sends `{name}` to every client that it answers{why}; list the fields that clients may see.",
-                        meta.owner.place(vid),
-                        profile=None if name == "password" or PASSWORD_HASH.search(name) else "strict",
-                        fingerprint_key=f"{cls.fqn} {name}",
-                    )
+
+
+def unlisted_fields(project: Project, cls: Cls) -> Iterator[Hit]:
+    """Secret columns of a model of which a serializer sends all (`fields = "__all__"`), or all but some (`exclude`)."""
+    meta = project.classes.get(f"{cls.fqn}.Meta")
+    if meta is None or ISSUING.search(cls.name):
+        return
+    key = "exclude" if "exclude" in meta.facts.attributes else "fields"
+    vid = meta.facts.attributes.get(key, -1)
+    if key == "fields" and meta.owner.const(vid) != "__all__":
+        return
+    value = meta.owner.value(vid)
+    left = {meta.owner.const(item) for item in value[1]} if value[0] in ("list", "tuple") else set()
+    if key == "exclude" and not left:
+        return
+    for model in project.refs(meta.owner, meta.facts.attributes.get("model", -1)):
+        why = f"it sends all fields of `{model.name.rpartition('.')[2]}`" if key == "fields" else "`exclude` lacks it"
+        for name in sorted(secret_columns(project, model) - left):
+            if not (write_only(project, cls, meta, name) or replaces(project, cls, name)):
+                yield Hit(
+                    f"`{cls.name}` sends `{name}` to every client that it answers: {why}; list the fields that clients may see.",
+                    meta.owner.place(vid),
+                    profile=None if name == "password" or PASSWORD_HASH.search(name) else "strict",
+                    fingerprint_key=f"{cls.fqn} {name}",
+                )
 
 
 def secret_columns(project: Project, model: Ref) -> set[str]:
