@@ -1,0 +1,16 @@
+"""Names of secrets: those that are stored, and those that a client is meant to get."""
+
+from __future__ import annotations
+
+import re
+
+ISSUED = re.compile(r"token|jwt|otp|csrf|nonce|state|ticket|recovery|backup|client_secret", re.IGNORECASE)
+ISSUING = re.compile(
+    r"create|issue|generate|rotate|refresh|log_?in|sign_?(in|up)|register|auth|token|reset|regenerate|new_|mint|enroll|setup|export|exchange|otp|mfa|2fa",
+    re.IGNORECASE,
+)
+STORED = re.compile(
+    r"(hashed_?password|password_?(hash|digest)|secret_?(key|hash)|private_?key|(totp|otp|mfa|2fa)_?secret)$",
+    re.IGNORECASE,
+)
+PASSWORD_HASH = re.compile(r"(hashed_?password|password_?(hash|digest)|secret_?hash)$", re.IGNORECASE)
