@@ -15,6 +15,9 @@ SHARED = {"errors", "config", "ruleset", "cache", "model"}
 FILES = sorted(SOURCE.rglob("*.py"))
 MAX_LINES = 400
 MAX_FUNCTION_LINES = 60
+of_files_and_rules = pytest.mark.parametrize(
+    "path", [*FILES, *sorted(RULES.rglob("*.py"))], ids=lambda path: f"{path.parent.name}.{path.stem}"
+)
 
 
 def imports(path: Path) -> set[str]:
@@ -73,14 +76,12 @@ def test_a_stage_imports_only_earlier_ones(path: Path) -> None:
         assert not [dotted for dotted in imports(path) if stage(dotted) == "cli"]
 
 
-@pytest.mark.parametrize("path", FILES, ids=name_of)
+@of_files_and_rules
 def test_files_fit_in_the_head(path: Path) -> None:
     assert code_lines(path) <= MAX_LINES
 
 
-@pytest.mark.parametrize(
-    "path", [*FILES, *sorted(RULES.rglob("*.py"))], ids=lambda path: f"{path.parent.name}.{path.stem}"
-)
+@of_files_and_rules
 def test_functions_fit_on_a_screen(path: Path) -> None:
     tree = ast.parse(path.read_text(encoding="utf-8"))
     functions = [node for node in ast.walk(tree) if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef)]
