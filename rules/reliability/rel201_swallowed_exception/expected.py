@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-from backendlint.api import Call, around, asks_nobody
+from backendlint.api import Call, around, asks_nobody, receiver
 
 from .places import Place
 
@@ -15,7 +15,8 @@ _CLEANUP_FUNCTION = re.compile(
 _CLEANUP_CALL = re.compile(
     r"a?close(_(all|it|conn\w*|sessions?|sockets?|clients?|pools?|db|files?|cursors?|streams?|channels?|drivers?|old_\w+))?|"
     r"shutdown|rollback|cancel|kill(_\w+)?|terminate|disconnect|dispose|release|unlink|remove|rmtree|rmdir|"
-    r"unsubscribe|unbind(_s|_ext_s)?|stop|quit|logout|wait_closed|clean_?up|detach|reset|expunge(_all)?|join|wait"
+    r"unsubscribe|unbind(_s|_ext_s)?|stop|quit|logout|wait_closed|clean_?up|detach|reset|expunge(_all)?|join|wait|"
+    r"remove_\w*(listener|handler|observer|callback|subscriber)s?"
 )
 _PAUSE = frozenset({"wait_for", "wait", "timeout", "timeout_at"})
 """`asyncio.wait_for(stop.wait(), 5)`: that the time is over is how it usually ends."""
@@ -45,6 +46,8 @@ def is_expected(site: Place, types: tuple[str, ...]) -> bool:
         return True
     if types and all(name.endswith("TimeoutError") for name in types) and (_pauses(site) or _polls(site)):
         return True
+    if not site.calls and _ends_a_task(site):
+        return True
     if names == ["shield"] and any(
         site.word(call) in HELD and call.span[:2] > site.facts.span[2:] for call in function.calls
     ):
@@ -64,8 +67,21 @@ def _pauses(site: Place) -> bool:
     return bool(waits) and all(
         call in waits
         or (not call.passed and any(item.span.holds(call.span) for item in waits) and site.word(call) in _COMES)
+        or site.name(call).startswith("builtins.")
         for call in site.calls
     )
+
+
+def _ends_a_task(site: Place) -> bool:
+    """`task.cancel()`, then `await task` alone: it ends as it was told to."""
+    fn, body = site.fn, site.function.blocks[site.tried].span
+    awaited = {fn.untested(fn.value(vid)[1]) for vid in fn.made_by("await") if body.holds(fn.facts.span_of(vid))}
+    cancelled = {
+        fn.untested(receiver(fn, call))
+        for call in fn.calls
+        if fn.callee_name(call) == "cancel" and call.span[:2] < body[:2] and receiver(fn, call) >= 0
+    }
+    return bool(awaited) and awaited <= cancelled
 
 
 def _polls(site: Place) -> bool:
