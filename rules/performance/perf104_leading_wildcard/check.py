@@ -17,14 +17,12 @@ from backendlint.api import (
     Step,
     Table,
     fills_database,
-    for_admins,
     for_tests,
     here_and_in,
     name_of,
     only_by_hand,
     sql,
     sqltypes,
-    stays_small,
     told_once,
 )
 
@@ -152,10 +150,9 @@ def _like(project: Project, statement: SqlStatement, scope: sql.Scope, node: exp
 
 def _seldom(project: Project, fn: Fn | None, table: Table | None) -> bool:
     """What runs by hand or for administrators alone, and tables that stay small, or that nobody but they fill."""
-    routes = project.endpoints.leading_to(fn.fqn) if fn is not None else []
-    if only_by_hand(project, fn) or (routes and all(map(for_admins, routes))):
+    if only_by_hand(project, fn) or (fn is not None and project.endpoints.only_for_admins(fn.fqn)):
         return True
-    return table is not None and (stays_small(table.name) or not project.writes.makers.fills_up(table))
+    return table is not None and not project.writes.makers.fills_up(table)
 
 
 def _leads_with_wildcard(project: Project, statement: SqlStatement, value: exp.Expression, more: bool = False) -> bool:

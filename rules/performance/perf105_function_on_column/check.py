@@ -14,13 +14,10 @@ from backendlint.api import (
     Hit,
     Project,
     SqlStatement,
-    Table,
-    for_admins,
     here_and_in,
     only_by_hand,
     only_planned,
     sql,
-    stays_small,
     told_once,
 )
 
@@ -80,7 +77,7 @@ def check(project: Project) -> Iterator[Hit]:
         key = (use.fn.fqn, use.table.name, use.column.name, function)
         if key not in told and sql.functional(use.table, use.column.name, function) is None:
             told.add(key)
-            if _seldom(project, use.fn) or _small(project, use.table):
+            if _seldom(project, use.fn) or not project.writes.makers.fills_up(use.table):
                 yield replace(_use(use, function), profile="strict")
             else:
                 together.setdefault((use.fn.fqn, function), []).append(_use(use, function))
@@ -94,13 +91,9 @@ def check(project: Project) -> Iterator[Hit]:
 
 def _seldom(project: Project, fn: Fn | None) -> bool:
     """What runs by hand, now and then by a timer, or for administrators alone."""
-    routes = project.endpoints.leading_to(fn.fqn) if fn is not None else []
-    alone = bool(routes) and all(map(for_admins, routes))
-    return alone or only_by_hand(project, fn) or (fn is not None and only_planned(project, fn))
-
-
-def _small(project: Project, table: Table) -> bool:
-    return stays_small(table.name) or not project.writes.makers.fills_up(table)
+    if only_by_hand(project, fn):
+        return True
+    return fn is not None and (project.endpoints.only_for_admins(fn.fqn) or only_planned(project, fn))
 
 
 def _other_columns(hit: Hit, others: str) -> str:
@@ -135,7 +128,7 @@ def _statement(statement: SqlStatement) -> Iterator[Hit]:
                 continue
             if table is not None and sql.functional(table, condition.column.name, function) is not None:
                 continue
-            small = table is not None and _small(statement.project, table)
+            small = table is not None and not statement.project.writes.makers.fills_up(table)
             shown = condition.wrapper.sql().lower()
             if condition.kind == "range" and shown in told:
                 continue  # the other bound

@@ -22,12 +22,10 @@ from backendlint.api import (
     Vid,
     block_at,
     few,
-    for_admins,
     for_tests,
     ingredients,
     sql,
     sqltypes,
-    stays_small,
     told_once,
 )
 
@@ -100,9 +98,7 @@ def _hit(project: Project, need: Need) -> Hit:
     inside = f" in `{name}()`" if name and not name.startswith("<") else ""
     what = {"filter": "filters", "join": "joins", "order": "sorts"}[need.kind]
     served = any(function and _may_serve(project, function) for _, function in need.places)
-    seldom = (
-        need.optional or need.written or stays_small(need.table.name) or not project.writes.makers.fills_up(need.table)
-    )
+    seldom = need.optional or need.written or not project.writes.makers.fills_up(need.table)
     return Hit(
         f"The query{inside} {what} `{need.table.name}` by ({columns}), and no index of the table begins with "
         f"{'it' if len(need.columns) == 1 else 'any of these'}: every row is read; `CREATE INDEX "
@@ -123,8 +119,9 @@ def _index_name(need: Need) -> str:
 def _may_serve(project: Project, function: str) -> bool:
     """Whether requests of more than administrators lead to the function, or nothing shows who calls what a repository offers."""
     fn = project.functions.get(function)
-    if project.reach(function) or fn is None:
-        clients = not all(map(for_admins, project.endpoints.leading_to(function)))
+    reached = project.reach(function) > 0
+    if reached or fn is None:
+        clients = reached and not project.endpoints.only_for_admins(function)
         return clients and (fn is None or not for_tests(project, fn))
     return project.layer(fn) == "repository" and not project.graph.callers(fn)
 

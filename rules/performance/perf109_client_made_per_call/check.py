@@ -19,7 +19,6 @@ from backendlint.api import (
     aliases,
     bind,
     few,
-    for_admins,
     ingredients,
     stored_entity,
     told_once,
@@ -96,8 +95,7 @@ def _profile(project: Project, made: MadePerCall) -> Profile | None:
         return "strict"
     after_failure = made.site.fn.inside(made.site.call.block, "except") is not None
     apart = _for_this_call(project, made) or _for_any_host(project, made) or _keeps_cookies(made)
-    routes = project.endpoints.leading_to(made.site.fn.fqn)
-    seldom = bool(routes) and all(map(for_admins, routes)) and not made.cls.resource.startswith(STORES)
+    seldom = project.endpoints.only_for_admins(made.site.fn.fqn) and not made.cls.resource.startswith(STORES)
     return "strict" if after_failure or apart or (seldom and not made.beside) else None
 
 

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from backendlint.facts.model import Call, Vid
 from backendlint.project.entities import Cls, Fn
-from backendlint.project.growth import accumulates
+from backendlint.project.growth import accumulates, stays_small
 from backendlint.project.programs import fills_database, for_tests, only_by_hand
 from backendlint.project.taint.naming import words as identifier_words
 from backendlint.project.webapi import for_admins
@@ -45,8 +45,11 @@ class RowMakers:
         self._by_hand: dict[str, bool] = {}
 
     def fills_up(self, table: Table) -> bool:
-        """Whether a table's name tells of what keeps coming, or nothing shows that it is filled by hand: where no class is
-        known whose rows they are, where requests or jobs make some, and where little is seen of who makes rows at all."""
+        """Whether a table's name tells of what keeps coming, or neither that it has few rows for good, nor anything shows that
+        it is filled by hand: where no class is known whose rows they are, where requests or jobs make some, and where little
+        is seen of who makes rows at all."""
+        if stays_small(table.name):
+            return False
         name = table.owner.rpartition(".")[2]
         if not name or accumulates(name) or accumulates(table.name) or self.in_use(name, table.name):
             return True
@@ -96,10 +99,9 @@ class RowMakers:
         known = self._by_hand.get(fn.fqn)
         if known is None:
             project = self.project
-            routes = project.endpoints.leading_to(fn.fqn)
             known = self._by_hand[fn.fqn] = (
                 project.layer(fn) in ("migration", "command", "test")
-                or (bool(routes) and all(map(for_admins, routes)))
+                or project.endpoints.only_for_admins(fn.fqn)
                 or only_by_hand(project, fn)
                 or for_tests(project, fn)
                 or fills_database(project, fn)

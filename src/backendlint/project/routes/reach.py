@@ -37,6 +37,13 @@ class Endpoints:
         """The routes that lead to a function, in the order of the table."""
         return [self.table.routes[index] for index in sorted(self._reach.get(fqn, ()))]
 
+    def only_for_admins(self, fqn: str) -> bool:
+        """Whether routes lead to a function, and all of them are for those who run the service."""
+        from backendlint.project.webapi import for_admins
+
+        routes = self.leading_to(fqn)
+        return bool(routes) and all(map(for_admins, routes))
+
     def _spread(self) -> None:
         """Depth-first from every route; a callee gets all routes of its callers."""
         sets: dict[str, set[int]] = {}
