@@ -26,8 +26,6 @@ CATALOGUE = re.compile(r"\bFROM\s+(sqlite_master|sqlite_schema|pg_\w+|informatio
 SAME = ("guard", "await")
 BINDS = ("builtins.staticmethod", "builtins.classmethod", "builtins.property")
 """Decorators that give the function's own result; others may keep it for whoever asks next."""
-ALIKE = 2
-"""So many of a file are told one by one."""
 FEW = 10
 """Rows of which it does not matter that they are fetched."""
 _ASKS = (
@@ -39,14 +37,9 @@ _ASKS = (
 def check(project: Project) -> Iterator[Hit]:
     """`len()` of a query's rows, and query objects used as truth values, where the rows serve nothing else; a habit of a file
     is told once."""
-    styles: dict[tuple[str, str], list[Hit]] = {}
-    for hit in _hits(project):
-        if hit.profile is None:
-            styles.setdefault((hit.location.path, hit.message.split("`")[-2]), []).append(hit)
-        else:
-            yield hit
-    for hits in styles.values():
-        yield from told_once(hits, _everywhere, ALIKE, severity=None)
+    yield from told_once(
+        _hits(project), _everywhere, severity=None, each=lambda hit: (hit.location.path, hit.message.split("`")[-2])
+    )
 
 
 def _everywhere(hit: Hit, others: str) -> str:
@@ -98,8 +91,6 @@ def _rows(project: Project, fn: Fn, vid: Vid) -> bool:
     if value[0] != "call" or project.queries.loaded(fn, vid):
         return False
     call = fn.facts.calls[value[1]]
-    if any(CATALOGUE.search(project.queries.text(fn, other)) for other in _of_same(fn, call)):
-        return False
     if project.queries.unsent(fn, vid) is not None or _builds(project, fn, call) is not None:
         return True
     for model in project.models(fn, call):
@@ -109,16 +100,6 @@ def _rows(project: Project, fn: Fn, vid: Vid) -> bool:
         return project.queries.unsent(fn, call.args[0]) is not None
     asks = any(query.call is call for query in project.queries.sent(fn))
     return asks and any(item.query.call is call for item in unbounded(project, fn))
-
-
-def _of_same(fn: Fn, call: Call) -> Iterator[Call]:
-    """The call, and for `cursor.fetchall()` those of its cursor."""
-    cursor = receiver(fn, call)
-    root = object_root(fn, cursor) if cursor >= 0 else -2
-    yield call
-    yield from (
-        other for other in fn.calls if receiver(fn, other) >= 0 and object_root(fn, receiver(fn, other)) == root
-    )
 
 
 def _builds(project: Project, fn: Fn, call: Call) -> tuple[Fn, Call] | None:
@@ -140,10 +121,11 @@ def _builds(project: Project, fn: Fn, call: Call) -> tuple[Fn, Call] | None:
 
 
 def _few(project: Project, fn: Fn, vid: Vid) -> bool:
-    """Whether the query is limited to a few rows: `bool(User.select().limit(1))`, or one by a unique key."""
+    """Whether the query is limited to a few rows: `bool(User.select().limit(1))`, or one by a unique key, or asks a catalogue."""
     value = fn.facts.values[_plain(fn, vid)]
-    if value[0] == "call" and one_row(
-        project, *(_builds(project, fn, fn.facts.calls[value[1]]) or (fn, fn.facts.calls[value[1]]))
+    call = fn.facts.calls[value[1]] if value[0] == "call" else None
+    if call is not None and (
+        one_row(project, *(_builds(project, fn, call) or (fn, call))) or _asks_catalogue(project, fn, call)
     ):
         return True
     for origin in project.origins.of(fn, vid):
@@ -157,6 +139,19 @@ def _few(project: Project, fn: Fn, vid: Vid) -> bool:
                 if isinstance(most, int) and most <= FEW:
                     return True
     return False
+
+
+def _asks_catalogue(project: Project, fn: Fn, call: Call) -> bool:
+    """Whether the call, or for `cursor.fetchall()` one of its cursor, asks for the database's own tables."""
+    root = _root(fn, call)
+    asked = [call] if root < 0 else [item for item in fn.calls if _root(fn, item) == root]
+    return any(CATALOGUE.search(project.queries.text(fn, item)) for item in asked)
+
+
+def _root(fn: Fn, call: Call) -> Vid:
+    """The object behind the one on which a method is called, or -1."""
+    owner = receiver(fn, call)
+    return object_root(fn, owner) if owner >= 0 else -1
 
 
 def _wanted_themselves(fn: Fn, call: Call) -> bool:

@@ -58,7 +58,7 @@ def check(project: Project) -> Iterator[Hit]:
     clients: dict[str, list[Hit]] = {}
     for hit, name in _hits(project):
         fn = project.functions.get(hit.function or "")
-        if name.startswith(MADE):
+        if name.startswith(MADE) and hit.profile is None:
             clients.setdefault(name, []).append(hit)
         elif name and hit.profile is None and fn is not None:
             styles = served if fn in project.in_request else others
@@ -66,9 +66,7 @@ def check(project: Project) -> Iterator[Hit]:
         else:
             yield hit
     for hits in clients.values():
-        yield from (hit for hit in hits if hit.profile is not None)
-        made = (hit for hit in hits if hit.profile is None)
-        yield from told_once(made, partial(here_and_in, before=": every call"), FEW_TOGETHER, severity=None)
+        yield from told_once(hits, partial(here_and_in, before=": every call"), FEW_TOGETHER, severity=None)
     for library in {**served, **others}:
         waited, rest = served.get(library, []), others.get(library, [])
         told = partial(_everywhere, library)

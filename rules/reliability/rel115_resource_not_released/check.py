@@ -35,8 +35,7 @@ def check(project: Project) -> Iterator[Hit]:
     or that nothing ends, the first, and so of a class of which several methods never close what they open, and of files that a
     project closes without `with`."""
     told: set[tuple[str, Call | str]] = set()
-    classes: dict[tuple[str, str], list[Hit]] = {}
-    files: dict[str, list[Hit]] = {}
+    alike: dict[tuple[str, str], list[Hit]] = {}
     for leak in project.resources.leaks():
         hit = _hit(project, leak)
         if hit.profile is None:
@@ -44,12 +43,12 @@ def check(project: Project) -> Iterator[Hit]:
             hit = replace(hit, profile="strict") if place in told else hit
             told.add(place)
         if hit.profile is None and leak.closed is None and leak.fn.cls is not None:
-            classes.setdefault((leak.fn.cls.fqn, leak.kind), []).append(hit)
+            alike.setdefault((leak.fn.cls.fqn, leak.kind), []).append(hit)
         elif hit.profile is None and leak.closed is not None and leak.kind in FILES:
-            files.setdefault(leak.kind, []).append(hit)
+            alike.setdefault(("", leak.kind), []).append(hit)
         else:
             yield hit
-    for hits in (*classes.values(), *files.values()):
+    for hits in alike.values():
         yield from told_once(hits, _throughout, FEW, severity=None)
 
 

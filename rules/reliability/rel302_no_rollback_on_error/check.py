@@ -24,8 +24,6 @@ from backendlint.api import (
 STORES = frozenset({"commit", "flush"})
 ASKS = frozenset({"db", "db-read", "db-write", "commit", "flush"})
 PENDING = frozenset({"add", "add_all", "delete", "merge", "execute"})
-ALIKE = 2
-"""So many transactions of a file that are begun by a call are told one by one."""
 AUTOCOMMIT = "autocommit"
 MAX_CHAIN = 6
 TEARDOWNS = frozenset({"teardown_appcontext", "teardown_request"})
@@ -63,11 +61,11 @@ def check(project: Project) -> Iterator[Hit]:
                 seen.add((fn.fqn, handler))
                 yield _hit(project, fn, call, handler, site.model.transaction)
         begun += _begun(project, fn)
-    yield from told_once(begun, _elsewhere, severity=None, few=ALIKE, each=lambda hit: hit.location.path)
+    yield from told_once(begun, _elsewhere, severity=None, each=lambda hit: hit.location.path)
 
 
 def _elsewhere(hit: Hit, others: str) -> str:
-    return f"{hit.message[:-1]}. So it is in {others} of this file."
+    return f"{hit.message} So it is in {others} of this file."
 
 
 def _begun(project: Project, fn: Fn) -> Iterator[Hit]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import replace
 
 from backendlint.api import (
@@ -38,28 +38,27 @@ ALL = frozenset({"builtins.Exception", "builtins.BaseException"})
 LOOPS = ("for", "comp")
 MAX_DEPTH = 3
 PRODUCTION = re.compile(r"(^|[._])prod(uction)?$", re.IGNORECASE)
-ALIKE = 2
-"""So many loops of a file are told one by one."""
 LARGE = 8
 """A job's item for which more calls than this are made is a piece of work of its own."""
 
 
 def check(project: Project) -> Iterator[Hit]:
     """Commits in `for` loops over data, directly or through callees; of many in one file the first stands for the others."""
-    files: dict[str, list[Hit]] = {}
+    yield from told_once(_hits(project), _more, severity=None, each=lambda hit: hit.location.path)
+
+
+def _hits(project: Project) -> Iterator[Hit]:
     for fn in project.reviewed():
         loops = any(block.kind in LOOPS for block in fn.facts.blocks)
         if loops and project.effects.has(fn, "commit") and not for_tests(project, fn):
-            files.setdefault(fn.path, []).extend(_together(list(_judged(project, fn))))
-    for hits in files.values():
-        yield from told_once(hits, _more, few=ALIKE, severity=None, each=lambda _: "")
+            yield from _together(_judged(project, fn))
 
 
 def _more(hit: Hit, others: str) -> str:
-    return f"{hit.message[:-1]}. So it is in {others} of this file."
+    return f"{hit.message} So it is in {others} of this file."
 
 
-def _together(hits: list[tuple[str, Hit]]) -> Iterator[Hit]:
+def _together(hits: Iterable[tuple[str, Hit]]) -> Iterator[Hit]:
     """Of the loops in which one function commits in the same way the first, with where the others are."""
     alike: dict[str, list[Hit]] = {}
     for cause, hit in hits:
@@ -69,7 +68,7 @@ def _together(hits: list[tuple[str, Hit]]) -> Iterator[Hit]:
             yield hit
     for first, *others in alike.values():
         lines = ", ".join(str(hit.location.line) for hit in others)
-        said = f"{first.message[:-1]}. So it is in line{'s' if len(others) > 1 else ''} {lines}."
+        said = f"{first.message} So it is in line{'s' if len(others) > 1 else ''} {lines}."
         yield replace(first, message=said) if others else first
         yield from (replace(hit, profile="strict") for hit in others)
 

@@ -17,6 +17,7 @@ from backendlint.api import (
     before,
     below,
     comment_above,
+    decorator_models,
     exclusive,
     happens,
     here_and_in,
@@ -94,7 +95,9 @@ def _of_file(hits: Iterable[Hit]) -> Iterator[Hit]:
         alike = hit.profile is None and hit.flow
         key = (hit.location.path, hit.flow[-1].location) if alike else (hit.location, hit.message)
         waits.setdefault(key, []).append(hit)
-    yield from told_once((hit for found in waits.values() for hit in _of_call(found)), _elsewhere, ALIKE, None, _helper)
+    yield from told_once(
+        (hit for found in waits.values() for hit in _of_call(found)), _elsewhere, severity=None, each=_helper
+    )
 
 
 def _of_call(found: list[Hit]) -> Iterator[Hit]:
@@ -162,8 +165,7 @@ def _meant(fn: Fn, block: int) -> bool:
 
 def _wrapper(project: Project, fn: Fn) -> str:
     """The project's own decorator, which puts each function it is used on into a transaction; "" where a library's does."""
-    models = [project.libraries.decorator(ref.name) for ref in fn.decorators if ref.kind == "lib"]
-    if any(model is not None and model.transaction for model in models):
+    if any(model.transaction for model in decorator_models(project, fn)):
         return ""
     return next((ref.name for ref in fn.decorators if ref.kind == "func"), "")
 

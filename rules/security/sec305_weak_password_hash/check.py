@@ -26,21 +26,14 @@ from backendlint.api import (
 
 CURE = "use argon2, scrypt or bcrypt with cost 12."
 GUESSED = "so stolen hashes are guessed by the billion a second"
-ALIKE = 2
-"""So many places with a fast hash are told one by one."""
 
 
 def check(project: Project) -> Iterator[Hit]:
     """A project that hashes its passwords so in several places has one thing to mend."""
     yield from weak_hits(project, ("password",), CURE)
     yield from preferred(project)
-    alike: list[Hit] = []
-    for hit in fast(project):
-        if hit.profile is None and GUESSED in hit.message:
-            alike.append(hit)
-        else:
-            yield hit
-    yield from told_once(alike, partial(here_and_in, before=f", {GUESSED}"), ALIKE, severity=None)
+    told = partial(here_and_in, before=f", {GUESSED}")
+    yield from told_once(fast(project), told, severity=None, each=lambda hit: GUESSED in hit.message or hit.location)
 
 
 def fast(project: Project) -> Iterator[Hit]:

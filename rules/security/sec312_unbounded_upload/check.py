@@ -12,24 +12,15 @@ LIMIT = re.compile(
     r"too_?large|max_form_memory|chunk_?size|limit_upload|client_max_size",
     re.IGNORECASE,
 )
-
-
 LOOKS = re.compile(r"valid|check|limit|scan|verify|ensure|size", re.IGNORECASE)
 """Calls that look at a file before it is read, also where nobody knows how."""
 READS = "reads the whole upload or body"
-ALIKE = 2
-"""So many of a project are told one by one."""
 
 
 def check(project: Project, options: Mapping[str, Any]) -> Iterator[Hit]:
     """Uploads that are read without a limit in many places are a habit, which one limit for all can mend."""
-    alike: list[Hit] = []
-    for hit in whole_reads(project, options):
-        if hit.profile == "default":
-            alike.append(hit)
-        else:
-            yield hit
-    yield from told_once(alike, partial(here_and_in, before=f" {READS}"), ALIKE, severity=None)
+    told = partial(here_and_in, before=f" {READS}")
+    yield from told_once(whole_reads(project, options), told, severity=None, each=lambda _: READS)
 
 
 def whole_reads(project: Project, options: Mapping[str, Any]) -> Iterator[Hit]:
