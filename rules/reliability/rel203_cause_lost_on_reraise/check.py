@@ -326,10 +326,15 @@ def is_said(fn: Fn, item: Raise, handler: int) -> bool:
     return of_caught(fn.facts, handler, (item.exc,))
 
 
+def way_to(fn: Fn, item: Raise, handler: int) -> set[int]:
+    """The handler, and the blocks in it that hold the `raise`."""
+    return {number for number in around(fn.facts, item.block) if number >= handler}
+
+
 def is_logged(fn: Fn, item: Raise, handler: int, *, as_error: bool = False) -> bool:
     """Whether the handler has logged the caught one before, with its traceback or (as an error, if that is asked for) its text;
     also in either branch of an `if`."""
-    inside = {number for number in around(fn.facts, item.block) if number >= handler}
+    inside = way_to(fn, item, handler)
     before = (call for call in calls_in(fn.facts, handler) if call.span < item.span)
     logged = {call.block for call in before if logs(fn, call, handler, as_error=as_error)}
     either = {
@@ -352,7 +357,7 @@ def logs(fn: Fn, call: Call, handler: int, *, as_error: bool) -> bool:
 def is_told_on(project: Project, fn: Fn, item: Raise, handler: int, *, whole: bool = False) -> bool:
     """Whether the caught one (itself, or just its text: `self.note(f"no answer: {error}")`) went to a function of the project that
     logs."""
-    inside = {number for number in around(fn.facts, item.block) if number >= handler}
+    inside = way_to(fn, item, handler)
     handed = [call for call in fn.calls if call.block in inside and call.span < item.span]
     if whole:
         handed = [call for call in handed if any(fn.unguarded(vid) == ("exc", handler) for vid in call.passed)]
@@ -364,7 +369,7 @@ def is_told_on(project: Project, fn: Fn, item: Raise, handler: int, *, whole: bo
 
 def is_noted(fn: Fn, item: Raise, handler: int) -> bool:
     """`self.problems.append(str(err))` before: what was caught is kept for who asks later."""
-    inside = {number for number in around(fn.facts, item.block) if number >= handler}
+    inside = way_to(fn, item, handler)
     kept = [store.value for store in fn.facts.stores if store.block in inside and store.span < item.span]
     for call in fn.calls:
         if call.block in inside and call.span < item.span and fn.callee_name(call) in NOTES:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import replace
 
 from backendlint.api import (
@@ -89,34 +89,33 @@ def check(project: Project, hit: Hit) -> Iterator[Hit]:
 def first_of_project(project: Project, hit: Hit) -> Hit:
     """Where all the project's clients verify nothing (`requests.get(url, verify=False)`), that is told where it begins."""
     alike = [
-        (fn.path, call.span)
+        fn.location(call.span)
         for fn, call in project.graph.calls_with("verify")
         if fn.const(call.kwarg("verify")) is False
         and not for_development(fn.path.rpartition("/")[2])
         and not is_named_so(fn, call)
         and not chosen(fn, call.block, call.span)
     ]
-    here = (hit.location.path, hit.location.line, hit.location.column)
-    starts = sorted((path, span.line, span.column + 1) for path, span in alike)
-    if len({path for path, *_ in starts}) <= EVERYWHERE or here not in starts:
-        return hit
-    if here != starts[0]:
-        return replace(hit, profile="strict")
-    return replace(hit, message=here_and_in(hit, f"{len(starts) - 1} more places", before=", so anyone"))
+    everywhere = len({place.path for place in alike}) > EVERYWHERE
+    return first_of(alike, hit, "more places", ", so anyone") if everywhere else hit
 
 
 def first_of_file(project: Project, hit: Hit) -> Hit:
     """Where a file proves all it says with one broken hash of a secret, that is told where it begins."""
     lines = lines_of(project, hit.location.path)
     calls = ((fn, call) for fn in functions_in(project, hit.location) for call in fn.calls)
-    spans = sorted({call.span for fn, call in calls if fn.callee_name(call) in HASHES and is_keyed(lines, call.span)})
-    if len(spans) <= FEW or not any(starts_at(span, hit.location) for span in spans):
-        return hit
-    if not starts_at(spans[0], hit.location):
-        return replace(hit, profile="strict")
-    return replace(
-        hit, message=here_and_in(hit, f"{len(spans) - 1} more places of the file", before=", so what proves")
-    )
+    keyed = ((fn, call) for fn, call in calls if fn.callee_name(call) in HASHES and is_keyed(lines, call.span))
+    alike = {fn.location(call.span) for fn, call in keyed}
+    return first_of(alike, hit, "more places of the file", ", so what proves") if len(alike) > FEW else hit
+
+
+def first_of(places: Collection[Location], hit: Hit, others: str, before: str) -> Hit:
+    """The hit, if it is the first of these places, with how many others there are; as advice, if it is a later one."""
+    first, *more = sorted((place.path, place.line, place.column) for place in places)
+    here = (hit.location.path, hit.location.line, hit.location.column)
+    if here == first:
+        return replace(hit, message=here_and_in(hit, f"{len(more)} {others}", before=before))
+    return replace(hit, profile="strict") if here in more else hit
 
 
 def is_keyed(lines: Sequence[str], span: Span) -> bool:
