@@ -240,9 +240,7 @@ def by_intention(project: Project, fn: Fn, call: Call) -> bool:
         return True
     if part_of_a_stream(project, fn) or begins_line_anew(fn, call) or answers_command_line(project, fn):
         return True
-    if serves_logging(project, fn):
-        return True
-    if ends_the_program(project, fn, call) or stands_in(fn, call):
+    if serves_logging(project, fn) or ends_the_program(project, fn, call) or stands_in(fn, call):
         return True
     return only_by_hand(project, fn) or for_tests(project, fn)
 
@@ -303,18 +301,14 @@ def is_word(name: object) -> bool:
 
 
 def ends_the_program(project: Project, fn: Fn, call: Call) -> bool:
-    """`sys.exit(1)` comes next: what is said is said to whoever has started it."""
+    """`sys.exit(1)` comes next, or `os._exit(0)`, as what becomes a daemon leaves its starter: what is said is said to whoever
+    has started it."""
     later = (item for item in fn.calls if item.block == call.block and item.span[:2] > call.span[:2])
     return any(
-        leaves_at_once(fn, item)
-        or any(model.exits and "builtins.SystemExit" in model.raises for model in project.models(fn, item))
+        model.name == "os._exit" or (model.exits and "builtins.SystemExit" in model.raises)
         for item in later
+        for model in project.models(fn, item)
     )
-
-
-def leaves_at_once(fn: Fn, call: Call) -> bool:
-    """`os._exit(1)`, as what becomes a daemon leaves its starter."""
-    return called_name(fn.file, fn.facts, call) == "os._exit"
 
 
 def stands_in(fn: Fn, call: Call) -> bool:

@@ -36,8 +36,9 @@ TESTED = ("guard", "phi")
 def check(project: Project) -> Iterator[Hit]:
     styles = by_style(project, list(project.all_functions()), partial(hits_in, project))
     yield from styles.pop("", ())
+    most = max(FEW, lazily(project)) if styles else FEW
     for hits in styles.values():
-        if len(hits) > max(FEW, lazily(project)):
+        if len(hits) > most:
             yield from (replace(hit, profile="strict") for hit in hits)
         else:
             yield from told_once(hits, everywhere, slip=attrgetter("function", "message"))

@@ -175,9 +175,7 @@ def changing(project: Project, route: Route) -> tuple[Write, tuple[Edge, ...]] |
             )
             or any(ASKING.fullmatch(edge.callee.name) for edge in chain)
             or any(traces(name, PASSING if write.op == "delete" else TRACES) for name in names)
-            or (READ.search(snake(write.entity.rpartition(".")[2])) and not of_reading(route))
-            or (any(READ.search(name) for name in below) and not of_reading(route))
-            or (notes_reading(write) and not of_reading(route))
+            or (notes_reading(write, below) and not of_reading(route))
             or notes_time(write)
             or is_over(write)
             or fills_empty(write)
@@ -196,8 +194,11 @@ def of_reading(route: Route) -> bool:
     return "read" in snake(f"{route.name}_{route.function or ''}_{route.path}").replace("thread", "")
 
 
-def notes_reading(write: Write) -> bool:
-    """`message.save(update_fields=["is_read"])`, `rows.update(is_read=True)`: the columns say so."""
+def notes_reading(write: Write, below: list[str]) -> bool:
+    """`message.save(update_fields=["is_read"])`, `rows.update(is_read=True)`: the columns say so, or the model, or a function on
+    the way."""
+    if READ.search(snake(write.entity.rpartition(".")[2])) or any(map(READ.search, below)):
+        return True
     fn, call = write.fn, write.call
     fields = fn.unguarded(call.kwarg("update_fields")) if call.kwarg("update_fields") >= 0 else ("",)
     named = [fn.const(vid) for vid in fields[1]] if fields[0] in ("list", "tuple") else []

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from typing import Any
 
 from backendlint.api import (
     Cls,
@@ -28,7 +29,7 @@ TEMPLATES = ("TemplateHTMLRenderer", "StaticHTMLRenderer")
 WHOLESALE = ("builtins.vars", "django.forms.models.model_to_dict", "django.core.serializers.serialize")
 
 
-def check(project: Project, options: Mapping[str, object]) -> Iterator[Hit]:
+def check(project: Project, options: Mapping[str, Any]) -> Iterator[Hit]:
     seen: set[Location | tuple[str, str]] = set()
     encoded = by_encoders(project)
     for route in project.routes:
@@ -54,12 +55,10 @@ def check(project: Project, options: Mapping[str, object]) -> Iterator[Hit]:
         )
 
 
-def chooses(route: Route, keywords: object) -> bool:
+def chooses(route: Route, keywords: Iterable[str]) -> bool:
     """`@router.post("", response_model_exclude={"rows"})`: the fields that clients see are named."""
     call = route.entry.call
-    return (
-        call is not None and isinstance(keywords, list | tuple) and any(call.kwarg(str(key)) >= 0 for key in keywords)
-    )
+    return call is not None and any(call.kwarg(key) >= 0 for key in keywords)
 
 
 def declared(project: Project, route: Route) -> tuple[Cls, Location, str] | None:
@@ -110,9 +109,11 @@ def by_encoders(project: Project) -> frozenset[str]:
 def shown_by_template(project: Project, route: Route) -> bool:
     """`renderer_classes = [TemplateHTMLRenderer]`."""
     stated = project.hierarchy.attribute(route.cls, "renderer_classes") if route.cls is not None else None
-    home, value = (stated[0], stated[0].unguarded(stated[1])) if stated is not None else (None, ("",))
+    if stated is None:
+        return False
+    value = stated[0].unguarded(stated[1])
     listed = value[1] if value[0] in ("list", "tuple") else ()
-    return any(ref.name.endswith(TEMPLATES) for vid in listed if home is not None for ref in project.refs(home, vid))
+    return any(ref.name.endswith(TEMPLATES) for vid in listed for ref in project.refs(stated[0], vid))
 
 
 def says_what(method: Fn | None) -> bool:

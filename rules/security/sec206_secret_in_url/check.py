@@ -74,9 +74,8 @@ def hits(project: Project) -> Iterator[tuple[Hit, str]]:
         name = flow.source.path[0] if flow.source.path else ""
         if identifier_words(name)[:1] == ("url",):
             continue  # `url_token`: made to stand there
-        if for_developers(flow.site.fn.path) or is_resource(flow, name) or is_taken_there_only(flow, name):
-            hit = replace(hit, profile="strict")
-        if sent_in_query(project, flow):
+        meant = is_resource(flow, name) or is_taken_there_only(flow, name) or sent_in_query(project, flow)
+        if meant or for_developers(flow.site.fn.path):
             hit = replace(hit, profile="strict")
         if flow.weak or evident(project, flow):
             known.add(hit.location)

@@ -5,7 +5,6 @@ from collections.abc import Iterator
 from dataclasses import replace
 
 from backendlint.api import (
-    Block,
     Fn,
     Hit,
     Project,
@@ -64,10 +63,10 @@ def compared(project: Project) -> Iterator[Hit]:
                 continue
             if fn.const(left) is not ... or fn.const(right) is not ...:
                 continue
-            if refuses_same(fn, vid) or keeps_other(fn, vid):
-                continue
             found = judged(project, fn, left, right) or handed(project, fn, left, right)
-            if found and all(is_setting(project, fn, side) or project.constants(fn, side) is None for side in sides):
+            if not found or refuses_same(fn, vid) or keeps_other(fn, vid):
+                continue
+            if all(is_setting(project, fn, side) or project.constants(fn, side) is None for side in sides):
                 name, sure = found
                 hit = Hit(
                     f"`{name}` in `{fn.name}()` is compared with `{operators[0]}`, whose time tells how much of a guess is right; use "
@@ -80,7 +79,7 @@ def compared(project: Project) -> Iterator[Hit]:
 
 def refuses_same(fn: Fn, test: Vid) -> bool:
     """`if channel.token == given: raise ...`: there is one already; nobody gets in by being right."""
-    return fn.value(test)[1] == ("==",) and any(block.exits == "raise" for block in below_test(fn, test))
+    return fn.value(test)[1] == ("==",) and any(fn.facts.blocks[n].exits == "raise" for n in below_test(fn, test))
 
 
 def keeps_other(fn: Fn, test: Vid) -> bool:
@@ -89,17 +88,15 @@ def keeps_other(fn: Fn, test: Vid) -> bool:
     if operators != ("!=",):
         return False
     same = {fn.unguarded(side) for side in sides}
-    numbers = {number for number, block in enumerate(fn.facts.blocks) if block in below_test(fn, test)}
-    return any(item.block in numbers and fn.unguarded(item.value) in same for item in fn.facts.stores)
+    below = below_test(fn, test)
+    return any(item.block in below and fn.unguarded(item.value) in same for item in fn.facts.stores)
 
 
-def below_test(fn: Fn, test: Vid) -> list[Block]:
+def below_test(fn: Fn, test: Vid) -> set[int]:
     """The blocks of code for which the test, alone or with others, is asked."""
-    found = [block for block in fn.facts.blocks if block.kind == "if" and block.value >= 0]
-    values = ((block, fn.unguarded(block.value)) for block in found)
-    return [
-        block for block, value in values if block.value == test or (value[:2] == ("bool", "and") and test in value[2])
-    ]
+    asked = [(n, block.value) for n, block in enumerate(fn.facts.blocks) if block.kind == "if" and block.value >= 0]
+    values = ((number, vid, fn.unguarded(vid)) for number, vid in asked)
+    return {n for n, vid, value in values if vid == test or (value[:2] == ("bool", "and") and test in value[2])}
 
 
 def judged(project: Project, fn: Fn, left: Vid, right: Vid) -> tuple[str, bool] | None:

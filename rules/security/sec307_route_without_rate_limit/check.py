@@ -67,6 +67,11 @@ OF_ACCOUNT = re.compile(r"change|update|edit|delete|remove|confirm", re.IGNORECA
 """What somebody who has signed in does, and gives the password for once more."""
 
 
+CHECKS_SIGNED = "check_token"
+"""A method of Django's makers of signed tokens, and of those that are made after them."""
+IN_HEADER = frozenset({"HTTP_AUTHORIZATION", "Authorization"})
+
+
 def check(project: Project) -> Iterator[Hit]:
     seen = set()
     modules: dict[str, list[Route]] = {}
@@ -107,11 +112,6 @@ def check(project: Project) -> Iterator[Hit]:
                 related=(Step(example.place, f"{example.label} is limited"),),
                 function=route.function,
             )
-
-
-CHECKS_SIGNED = "check_token"
-"""A method of Django's makers of signed tokens, and of those that are made after them."""
-IN_HEADER = frozenset({"HTTP_AUTHORIZATION", "Authorization"})
 
 
 def tries_password(project: Project, route: Route) -> bool:
@@ -189,11 +189,10 @@ def tries(project: Project, route: Route) -> bool:
 
 def by_unknown_view(project: Project, route: Route) -> bool:
     """A view of a package that nobody describes, which may count attempts, and nothing of the project's looks at a password."""
-    bases = project.hierarchy.library_bases(route.cls) if route.cls is not None else ()
-    unknown = any(project.libraries.library_of(base) is None for base in bases)
-    own = (
-        [fn for cls in project.hierarchy.mro(route.cls) for fn in cls.methods.values()] if route.cls is not None else []
-    )
+    if route.cls is None:
+        return False
+    unknown = any(project.libraries.library_of(base) is None for base in project.hierarchy.library_bases(route.cls))
+    own = [fn for cls in project.hierarchy.mro(route.cls) for fn in cls.methods.values()]
     return unknown and not asks_password(project, [*reached(project, route), *own])
 
 
