@@ -3,9 +3,9 @@ from __future__ import annotations
 import itertools
 import re
 from collections import defaultdict
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import replace
-from functools import partial
+from functools import cache, partial
 from typing import Any
 
 from backendlint.api import (
@@ -47,6 +47,7 @@ def check(project: Project, options: Mapping[str, Any]) -> Iterator[Hit]:
     shown = {route.path.rstrip("/") for route in project.routes if "GET" in route.methods}
     answered = {(route.path.rstrip("/"), route.handler.header) for route in project.routes if route.handler}
     later = {part for route in project.routes if versions(route.path) for part in segments(route.path)}
+    named = cache(partial(names_of, project))
     told: dict[str, list[Hit]] = defaultdict(list)
     for route in project.routes:
         if route.kind != "http" or route.location in seen or not is_api(project, route):
@@ -57,7 +58,7 @@ def check(project: Project, options: Mapping[str, Any]) -> Iterator[Hit]:
         word = problem.split("`")[1] if problem.endswith(ALIKE) else ""
         if word and (stands_alone(route.path, word, shown) or is_default(route, word, answered)):
             continue
-        if word and not is_counted(project, word, options["nouns"]):
+        if word and not is_counted(word, options["nouns"], named):
             continue
         if problem and not (problem.endswith(ALIKE) and not versions(route.path) and plural(problem) in later):
             seen.add(route.location)
@@ -130,20 +131,20 @@ def of_a_tool(project: Project, route: Route) -> bool:
     return project.layers.of_path(route.location.path) == "command"
 
 
-def is_counted(project: Project, word: str, common: Collection[str]) -> bool:
+def is_counted(word: str, common: Collection[str], named: Callable[[], frozenset[str]]) -> bool:
     """Whether it is a common resource, or the project speaks of several in the name of a function or in a path: sleep and
     weight have no plural."""
     last = re.split(r"[-_.]", word)[-1].lower()
     plurals = {f"{last}s", f"{last}es", f"{last[:-1]}ies"}
-    return last in common or any(not plurals.isdisjoint(names) for names in names_of(project))
+    return last in common or not plurals.isdisjoint(named())
 
 
-def names_of(project: Project) -> Iterator[set[str]]:
-    """The words of the routes' paths and of functions, where one is asked for as long as it is not found."""
-    for route in project.routes:
-        yield {item for part in segments(route.path) for item in re.split(r"[-_.]", part.lower())}
-    for fqn in project.functions:
-        yield set(fqn.rpartition(".")[2].split("_"))
+def names_of(project: Project) -> frozenset[str]:
+    """The words of the routes' paths and of functions."""
+    parts = {part.lower() for route in project.routes for part in segments(route.path)}
+    words = (word for part in parts for word in re.split(r"[-_.]", part))
+    names = (word for fqn in project.functions for word in fqn.rpartition(".")[2].split("_"))
+    return frozenset((*words, *names))
 
 
 def of_another(part: str, after: str, nouns: set[str]) -> bool:

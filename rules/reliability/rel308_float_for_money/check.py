@@ -71,7 +71,8 @@ MEASURES = frozenset(
     "kg g gram kilo kilogram ton tonne l liter litre m meter metre km piece unit night day week month year hour person seat".split()
 )
 """By what goods and stays are sold."""
-PAY, DAILY = (("hourly", "rate"), ("nightly", "rate")), ("daily", "rate")
+DAILY = ("daily", "rate")
+PAY = (("hourly", "rate"), ("nightly", "rate"))
 """Rates that are paid; a `monthly_rate` is one of interest."""
 HIRED = frozenset(
     "vehicle car truck van bike boat room rental hire booking employee worker contractor freelancer consultant equipment tool".split()

@@ -209,10 +209,9 @@ def _columns(table: Table, made: Table, framework: str) -> Iterator[Hit]:
                 made.location,
             )
             continue
-        inherited = (
-            column.location is None or column.location == table.location
-        )  # from a library, whose releases differ
-        difference = _difference(column, other) if not inherited or framework != "Django" else ""
+        # from a library, whose releases differ
+        inherited = framework == "Django" and column.location in (None, table.location)
+        difference = "" if inherited else _difference(column, other)
         if difference:
             different += _hit(
                 column.location or table.location,

@@ -11,6 +11,7 @@ from backendlint.api import (
     NamedLiteral,
     Project,
     Shaped,
+    Vid,
     below,
     develops,
     develops_in,
@@ -88,15 +89,19 @@ def check(project: Project) -> Iterator[Hit]:
 def entry_names(project: Project) -> frozenset[str]:
     """Constants under which something is looked up or kept: `config[Bank.CONFIG_SECRET]`, `session.get(TOKEN_KEY)`,
     `{Bank.CONFIG_SECRET: given}`. What they hold is a name."""
-    found: list[str] = []
+    named = (fn.unguarded(vid) for fn, vid in keys_of(project))
+    return frozenset(str(value[-1]).rpartition(".")[2] for value in named if value[0] in ("name", "attr"))
+
+
+def keys_of(project: Project) -> Iterator[tuple[Fn, Vid]]:
+    """Under what something is looked up or kept, anywhere."""
+    for fn, call in project.graph.calls_written(*LOOKS_UP):
+        if call.args:
+            yield fn, call.args[0]
     for fn in project.all_functions():
-        keys = [fn.value(vid)[2] for vid in fn.made_by("item")]
-        keys += [key for vid in fn.made_by("dict") for key, _ in fn.value(vid)[1] if key >= 0]
-        keys += [item.key for item in fn.facts.stores if item.key >= 0]
-        keys += [call.args[0] for call in fn.calls if call.args and fn.callee_name(call) in LOOKS_UP]
-        named = (fn.unguarded(vid) for vid in keys)
-        found += [str(value[-1]).rpartition(".")[2] for value in named if value[0] in ("name", "attr")]
-    return frozenset(found)
+        yield from ((fn, fn.value(vid)[2]) for vid in fn.made_by("item"))
+        yield from ((fn, key) for vid in fn.made_by("dict") for key, _ in fn.value(vid)[1] if key >= 0)
+        yield from ((fn, item.key) for item in fn.facts.stores if item.key >= 0)
 
 
 def is_hash_of_old(project: Project, literal: NamedLiteral) -> bool:
