@@ -95,7 +95,7 @@ def loose_routes(project: Project, bodies: frozenset[str]) -> Iterator[Hit]:
 
 def only_asked_for(project: Project, fn: Fn, start: Vid) -> bool:
     """`filter(token=data.get("token"))`: what is given is compared with stored texts, and goes nowhere else."""
-    same = {vid for item in (start, *alike(fn, start)) for vid in aliases(fn, item)}
+    same = alike(fn, start)
     fields = {call.value for call, method in methods(fn, same) if method == "get"}
     fields |= {vid for vid, value in enumerate(fn.facts.values) if value[0] == "guard" and value[1] in fields}
     read = {fn.calls[fn.value(vid)[1]].func for vid in fields if fn.value(vid)[0] == "call"}
@@ -113,7 +113,7 @@ def only_asked_for(project: Project, fn: Fn, start: Vid) -> bool:
 def asked_first(fn: Fn, start: Vid) -> bool:
     """`name = data.get("name")`, and then `if name:`: whether each field is there decides how it goes on, and nothing takes
     the body as a whole."""
-    same = {vid for item in (start, *alike(fn, start)) for vid in aliases(fn, item)}
+    same = alike(fn, start)
     read = list(methods(fn, same))
     tests = asked_of(fn, [item.value for item in fn.facts.blocks if item.kind == "if" and item.value >= 0])
     parts = any(fn.value(vid)[1] in same for vid in fn.made_by("item"))
@@ -151,7 +151,7 @@ def named(read: str) -> str:
 
 def required(fn: Fn, start: Vid) -> str:
     """A field that is subscripted (or popped) where nothing has asked for it and nobody catches its absence; "" if there is none."""
-    same = {vid for item in (start, *alike(fn, start)) for vid in aliases(fn, item)}
+    same = alike(fn, start)
     asked = set(tested(fn, same))
     for vid in fn.made_by("item"):
         _, base, key = fn.value(vid)
@@ -167,13 +167,16 @@ def required(fn: Fn, start: Vid) -> str:
     return ""
 
 
-def alike(fn: Fn, start: Vid) -> list[Vid]:
-    """Other reads written the same way: `request.json` twice."""
+def alike(fn: Fn, start: Vid) -> set[Vid]:
+    """All that stands for what is read, also by other reads that are written the same way: `request.json` twice."""
     value = fn.value(start)
     if value[0] == "call":
         func = fn.value(fn.calls[value[1]].func)
-        return [call.value for call in fn.calls if fn.value(call.func) == func]
-    return [vid for vid in fn.made_by(value[0]) if untested(fn, vid) == untested(fn, start)]
+        again = {call.value for call in fn.calls if fn.value(call.func) == func}
+    else:
+        wanted = untested(fn, start)
+        again = {vid for vid in fn.made_by(value[0]) if untested(fn, vid) == wanted}
+    return {vid for item in {start, *again} for vid in aliases(fn, item)}
 
 
 def untested(fn: Fn, vid: Vid) -> Value:
@@ -409,7 +412,7 @@ def takes_data(project: Project, cls: Cls, call: Call, carried: set[Vid]) -> boo
 def refuses(project: Project, fn: Fn, start: Vid, field: str) -> bool:
     """Hand-written checks that answer 400 or 422, here or in a helper that is given the body. Where a field is used
     without having been asked for, only those count that look at fields."""
-    whole = {vid for item in (start, *alike(fn, start)) for vid in aliases(fn, item)}
+    whole = alike(fn, start)
     parts = fields(fn, whole) if field else set()
     own = [block for status, block in refusals(project, fn) if status in (400, 422)]
     if any(not field or looks_at(fn, block, parts) for block in own) or asks_types(fn, whole):
