@@ -203,13 +203,13 @@ def field_reads(project: Project, serializer: Cls, prefix: Path = (), depth: int
         return []
     found: list[FieldRead] = []
     shown, hidden = _shown_fields(project, serializer), _taken_out(project, serializer)
-    for owner in project.hierarchy.mro(serializer):
-        for name, vid in owner.facts.attributes.items():
-            if (shown is None or name in shown) and name not in hidden:
-                found += _field(project, owner, name, vid, serializer, model, prefix, depth)
-    found += _methods(project, serializer, shown, prefix, hidden)
-    declared_here = {name for owner in project.hierarchy.mro(serializer) for name in owner.facts.attributes}
-    for name in sorted((shown or set()) - declared_here - hidden):
+    stated = [(owner, *item) for owner in project.hierarchy.mro(serializer) for item in owner.facts.attributes.items()]
+    fields = [item for item in stated if (shown is None or item[1] in shown) and item[1] not in hidden]
+    for owner, name, vid in fields:
+        found += _field(project, owner, name, vid, serializer, model, prefix, depth)
+    for owner, name, vid in fields:
+        found += _method_field(project, owner, name, vid, serializer, prefix)
+    for name in sorted((shown or set()) - {name for _, name, _ in stated} - hidden):
         found += _property(project, model, name, prefix)
     return found
 
@@ -258,33 +258,29 @@ def _reads_row(project: Project, fn: Fn, call: Call) -> bool:
 
 def _taken_out(project: Project, serializer: Cls) -> set[object]:
     """Fields that the constructor takes out, or leaves only where they are asked for: `self.fields.pop("lines")`."""
-    makers = (owner.methods.get("__init__") for owner in project.hierarchy.mro(serializer))
+    makers = [cls.methods["__init__"] for cls in project.hierarchy.mro(serializer) if "__init__" in cls.methods]
     return {
         maker.const(call.args[0])
         for maker in makers
-        for call in (maker.calls if maker is not None else ())
-        if maker is not None and call.args and maker.dotted(call.func).endswith(".fields.pop")
+        for call in maker.calls
+        if call.args and maker.dotted(call.func).endswith(".fields.pop")
     }
 
 
-def _methods(
-    project: Project, serializer: Cls, shown: set[str] | None, prefix: Path, hidden: set[object]
+def _method_field(
+    project: Project, owner: Cls, name: str, vid: Vid, serializer: Cls, prefix: Path
 ) -> Iterator[FieldRead]:
     """`get_x(self, obj)` of method fields."""
-    for owner in project.hierarchy.mro(serializer):
-        for name, vid in owner.facts.attributes.items():
-            if (shown is not None and name not in shown) or name in hidden:
-                continue
-            value = owner.owner.facts.values[vid]
-            if value[0] != "call":
-                continue
-            call = owner.owner.facts.calls[value[1]]
-            if not _by_method(project, owner.owner, call):
-                continue
-            stated = owner.owner.const(call.args[0] if call.args else call.kwarg("method_name"))
-            method = project.method(serializer, stated if isinstance(stated, str) else f"get_{name}")
-            if method is not None:
-                yield from _method(project, method, prefix, 1)
+    value = owner.owner.facts.values[vid]
+    if value[0] != "call":
+        return
+    call = owner.owner.facts.calls[value[1]]
+    if not _by_method(project, owner.owner, call):
+        return
+    stated = owner.owner.const(call.args[0] if call.args else call.kwarg("method_name"))
+    method = project.method(serializer, stated if isinstance(stated, str) else f"get_{name}")
+    if method is not None:
+        yield from _method(project, method, prefix, 1)
 
 
 def _by_method(project: Project, fn: Fn, call: Call) -> bool:
@@ -325,7 +321,7 @@ def _method(project: Project, method: Fn, prefix: Path, slot: int) -> Iterator[F
             return
     for vid, value in enumerate(method.facts.values):
         if value[0] == "attr" and method.facts.values[value[1]] == ("param", slot):
-            relation = declared(project, method, vid) or _ofmodel_of(project, method, str(value[2]))
+            relation = declared(project, method, vid) or _of_model(project, method, str(value[2]))
             if relation is not None:
                 narrowed = relation.manager and _asked_anew(method, vid)
                 text = f"{shown} {'asks' if narrowed else 'reads'} `{value[2]}`"
@@ -341,7 +337,7 @@ def _asked_anew(method: Fn, manager: Vid) -> bool:
     return any(func[0] == "attr" and func[1] == manager and func[2] not in _ANSWERED for func in funcs)
 
 
-def _ofmodel_of(project: Project, method: Fn, name: str) -> Relation | None:
+def _of_model(project: Project, method: Fn, name: str) -> Relation | None:
     model = model_of(project, method.cls) if method.cls is not None else None
     return project.associations.find(model, name) if model is not None else None
 
