@@ -4,6 +4,7 @@ middleware."""
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
+from functools import cached_property
 from typing import TYPE_CHECKING
 
 from backendlint.findings.model import Step
@@ -31,14 +32,13 @@ class OuterTransactions:
 
     def __init__(self, project: Project) -> None:
         self.project = project
-        self._views: dict[str, list[Cls]] | None = None
 
     def around(self, fn: Fn) -> Step | None:
         """For hooks of serializers, handlers of classes, and jobs."""
         if fn.cls is None:
             return self._of_task(fn)
         if self.project.hierarchy.role(fn.cls) == "serializer":
-            views = self._using(fn.cls) if fn.name in _WRAPS else ()
+            views = self._views.get(fn.cls.fqn, ()) if fn.name in _WRAPS else ()
             return self._inside(views, _WRAPS.get(fn.name, ()), "save")
         return self._inside((fn.cls,), ("dispatch",), "") if fn.name in _HANDLERS else None
 
@@ -78,15 +78,15 @@ class OuterTransactions:
                         return Step(owner.header, f"`{name}()` runs in a transaction")
         return None
 
-    def _using(self, serializer: Cls) -> list[Cls]:
-        """The views that name the serializer as theirs."""
-        if self._views is None:
-            self._views = {}
-            for cls in self.project.classes.values():
-                if self.project.hierarchy.role(cls) == "controller":
-                    for name in set(self._named(cls)):
-                        self._views.setdefault(name, []).append(cls)
-        return self._views.get(serializer.fqn, [])
+    @cached_property
+    def _views(self) -> dict[str, list[Cls]]:
+        """By the serializer, the views that name it as theirs."""
+        found: dict[str, list[Cls]] = {}
+        for cls in self.project.classes.values():
+            if self.project.hierarchy.role(cls) == "controller":
+                for name in set(self._named(cls)):
+                    found.setdefault(name, []).append(cls)
+        return found
 
     def _named(self, cls: Cls) -> Iterator[str]:
         stated = self.project.hierarchy.attribute(cls, ATTRIBUTE)

@@ -19,14 +19,13 @@ from backendlint.project.entities import Cls, Fn, Ref
 from backendlint.project.handedon import handed_on
 from backendlint.project.libraries_model import CallModel
 from backendlint.project.loops import plain
-from backendlint.project.outertransactions import OuterTransactions
+from backendlint.project.outertransactions import OPENS, OuterTransactions
 from backendlint.project.programs import for_tests
 from backendlint.project.signals import receivers_inside
 
 if TYPE_CHECKING:
     from backendlint.project.model import Project
 
-_OPENS = frozenset({"atomic", "begin", "savepoint"})
 _NAMED = re.compile(r"transaction|atomic|unit_?of_?work|(^|_)uow($|_)", re.IGNORECASE)
 _BEGINS = re.compile(f"{_NAMED.pattern}|begin|commit|rollback|session|(^|_)run", re.IGNORECASE)
 _SILENT = frozenset({"log", "blocking", "file"})
@@ -71,7 +70,7 @@ class Transactions:
         if value[0] == "call":
             call = fn.facts.calls[value[1]]
             for model in self.project.models(fn, call):
-                if model.transaction in _OPENS:
+                if model.transaction in OPENS:
                     return True
             if any(self._opened(fn, call, target) for target in self.project.targets(fn, call)):
                 return True
@@ -161,14 +160,14 @@ class Transactions:
         if value[0] != "call":
             return False
         call = fn.facts.calls[value[1]]
-        if any(model.transaction in _OPENS for model in self.project.models(fn, call)):
+        if any(model.transaction in OPENS for model in self.project.models(fn, call)):
             return True
         return any(self.opens(target) for target in self.project.targets(fn, call) if target.name != "__init__")
 
     def _decorated(self, fn: Fn) -> Opening | None:
         for ref in fn.decorators:
             model = self.project.libraries.decorator(ref.name) if ref.kind == "lib" else None
-            opening = model is not None and model.transaction in _OPENS
+            opening = model is not None and model.transaction in OPENS
             if ref.kind == "func":
                 wrapper = self.project.functions[ref.name]
                 named = _NAMED.search(wrapper.name) is not None and not _marks_only(wrapper)
