@@ -174,10 +174,9 @@ class Caches:
     def _counts_up(self, fn: Fn, keys: Sequence[Vid]) -> bool:
         """`cache.incr(version_key(shop))` in the same file: a number that is to stay, and no copy of anything."""
         names = {_name_of(fn, vid) for vid in keys} - {""}
-        counted = ((other, call) for other in self.project.functions_of(fn.file) for call in other.calls)
         return any(
-            other.callee_name(call) in ("incr", "decr") and any(_name_of(other, vid) in names for vid in call.args[:1])
-            for other, call in counted
+            other.file is fn.file and any(_name_of(other, vid) in names for vid in call.args[:1])
+            for other, call in self.project.graph.calls_written("incr", "decr")
         )
 
     def _left_out(self, fn: Fn, expiry: Vid) -> Iterator[CacheUse]:
