@@ -423,7 +423,8 @@ class Access:
     def _middleware(self, file: FileFacts) -> Iterator[tuple[str, str]]:
         """Django's middleware that lets nobody through who has not signed in, or may not call the view."""
         fn = self.project.module_function(file)
-        names = {"MIDDLEWARE", *(name for name in file.names if name.startswith(("MIDDLEWARE", "DJANGO_MIDDLEWARE")))}
+        own = [name for name in file.names if name.startswith(("MIDDLEWARE", "DJANGO_MIDDLEWARE"))]
+        names = dict.fromkeys(("MIDDLEWARE", *own))
         texts = [fn.const(item) for name in names for vid in setting(file, name) for item in items(fn, vid)]
         for text in texts:
             if not isinstance(text, str) or "." not in text:
