@@ -36,8 +36,7 @@ def tested_before(project: Project, steps: list[tuple[Fn, Escape]]) -> bool:
 def _tests(project: Project, way: list[tuple[Fn, Escape]]) -> Iterator[tuple[Fn, Vid]]:
     """Those before each call, and those of what validates for the handler."""
     for fn, escape in way:
-        yield from ((fn, test) for test, _ in fn.tests_of(escape.block))
-        yield from ((fn, item.value) for item in fn.left_before(escape.block, escape.span, _LEFT))
+        yield from ((fn, test) for test, _ in fn.tests_before(escape.block, escape.span, _LEFT))
     handler = way[0][0]
     for cls in _checkers(project, handler):
         for owner in project.hierarchy.mro(cls):

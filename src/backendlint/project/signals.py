@@ -38,11 +38,10 @@ def receivers_inside(project: Project) -> frozenset[str]:
     for fn in _beside_signals(project):
         home = fn.parent or fn
         for vid in fn.facts.decorators:
-            calls = [
-                item for item in decorations(project, home, vid) if item.call is not None and item.ref.kind == "lib"
-            ]
-            named = [(item.fn, arg) for item in calls if item.call is not None for arg in item.call.args[:1]]
-            found |= {fn.fqn} if any(_sent_inside(project, owner, arg) for owner, arg in named) else set()
+            for item in decorations(project, home, vid):
+                args = item.call.args[:1] if item.call is not None and item.ref.kind == "lib" else ()
+                if any(_sent_inside(project, item.fn, arg) for arg in args):
+                    found.add(fn.fqn)
         for call in fn.calls:
             if fn.callee_name(call) == "connect" and call.args and _of_inner_signal(project, fn, call):
                 found |= {ref.name for ref in project.refs(fn, call.args[0]) if ref.kind == "func"}

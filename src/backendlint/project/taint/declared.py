@@ -86,9 +86,10 @@ class Declared:
                 )
             if default >= 0:
                 return self._made(owner.owner, default) | self._column(owner, name)
-            added = list(_added(owner.methods.get("__init__"), name))
+            made = owner.methods.get("__init__")
+            added = [self._made(made, vid) for vid in _added(made, name)] if made is not None else []
             if added:
-                return common([self._made(owner.methods["__init__"], vid) for vid in added])
+                return common(added)
         model = self._model(cls)
         return self._declared(model, name) if model is not None and model.fqn != cls.fqn else NOTHING
 
@@ -153,11 +154,11 @@ class Declared:
         )
 
 
-def _added(made: Fn | None, name: str) -> Iterator[Vid]:
+def _added(made: Fn, name: str) -> Iterator[Vid]:
     """`self.fields["berth"] = forms.ChoiceField(...)`, as the form is made."""
-    for store in made.facts.stores if made is not None else ():
-        base = made.unguarded(object_root(made, store.base)) if made is not None and store.key >= 0 else ("",)
-        if base[0] == "attr" and base[2] == "fields" and made is not None and made.const(store.key) == name:
+    for store in made.facts.stores:
+        base = made.unguarded(object_root(made, store.base)) if store.key >= 0 else ("",)
+        if base[0] == "attr" and base[2] == "fields" and made.const(store.key) == name:
             yield store.value
 
 
