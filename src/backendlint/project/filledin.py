@@ -18,8 +18,7 @@ _STORES = {"create": "create", "post": "create"} | dict.fromkeys(("update", "par
 
 def called_by(project: Project, ref: Ref) -> Iterator[Fn]:
     """What a library's method, asked of an object of a class of the project, calls of that class."""
-    held = ref.arg.arg if ref.arg is not None else None
-    cls = project.classes.get(held.name) if held is not None and held.kind == "class" else None
+    cls = project.hierarchy.asked_of(ref)
     if cls is not None and project.hierarchy.role(cls) in _ROLES:
         yield from _hooked(project, cls, ref.name.rpartition(".")[2])
 

@@ -128,6 +128,11 @@ class Hierarchy:
             item = item.arg
         return None
 
+    def asked_of(self, ref: Ref) -> Cls | None:
+        """The class of the project by whose object a library's method is called (`self.get_object()` of a view)."""
+        held = ref.arg.arg if ref.arg is not None else None
+        return self.project.classes.get(held.name) if held is not None and held.kind == "class" else None
+
     def resolvers(self, cls: Cls) -> str:
         """How the names of methods begin that get a parent object in place of `self`, or ""."""
         known = self._fields.get((cls.fqn, "resolvers"))

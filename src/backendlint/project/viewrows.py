@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from backendlint.facts.model import Vid
@@ -26,38 +25,22 @@ MAX_DEPTH = 3
 def of_view(project: Project, fn: Fn, ref: Ref, text: str) -> Refs:
     """What a type is of the view or serializer whose method `ref` is called in a function: `viewed` (one of the rows),
     `QuerySet[viewed]`, `served` (its serializer), `saved` (the row that the serializer stores)."""
-    asked = ref.arg
-    cls = project.classes.get(asked.arg.name) if asked and asked.arg and asked.arg.kind == "class" else None
+    cls = project.hierarchy.asked_of(ref)
     if text == "served":
         serializer = serializer_for(project, cls, fn.name) if cls is not None else None
         return (Ref("inst", serializer.fqn) if serializer is not None else Ref("libinst", SERIALIZER),)
     if text == "saved":
-        return _saved(project, cls) if cls is not None else ()
-    rows = _viewed(project, asked) if asked is not None else ()
+        return project.resolver.types.of_meta(cls) if cls is not None else ()
+    rows: Refs = ()
+    if cls is not None and ref.arg is not None:  # of the view as its library's class, or of what `super()` is in it
+        rows = _stated(project, cls) if ref.arg.kind == "lib" else _viewed(project, cls)
     name, _, inner = text.partition("[")
     return tuple(Ref("libinst", name, row) for row in rows or (None,)) if inner else rows
 
 
-def _saved(project: Project, cls: Cls) -> Refs:
-    """An instance of `Meta.model`."""
-    metas = (project.classes.get(f"{owner.fqn}.Meta") for owner in project.hierarchy.mro(cls))
-    meta = next((meta for meta in metas if meta is not None and "model" in meta.facts.attributes), None)
-    refs = project.refs(meta.owner, meta.facts.attributes["model"]) if meta is not None else ()
-    return tuple(Ref("inst", ref.name) for ref in refs if ref.kind == "class")
-
-
-def _viewed(project: Project, asked: Ref) -> Refs:
-    """`asked` is the view as an object of its library's class, or what `super()` is in it."""
-    cls = project.classes.get(asked.arg.name) if asked.arg is not None and asked.arg.kind == "class" else None
-    if cls is None:
-        return ()
-    owners = project.hierarchy.mro(cls)
-    return _stated(project, cls) if asked.kind == "lib" else _of_owners(project, cls, owners)
-
-
-def _of_owners(project: Project, cls: Cls, owners: Sequence[Cls]) -> Refs:
+def _viewed(project: Project, cls: Cls) -> Refs:
     """By the first method that makes the rows; one that goes on from `super()` leaves to the next what it does not say."""
-    for owner in owners:
+    for owner in project.hierarchy.mro(cls):
         method = owner.methods.get(MADE_BY)
         if method is None:
             continue
@@ -68,17 +51,10 @@ def _of_owners(project: Project, cls: Cls, owners: Sequence[Cls]) -> Refs:
 
 
 def _stated(project: Project, cls: Cls) -> Refs:
-    for name in ("queryset", "model"):
-        found = project.hierarchy.attribute(cls, name)
-        refs = tuple(project.refs(*found)) if found is not None else ()
-        rows = (
-            _rows(project, refs)
-            if name == "queryset"
-            else tuple(Ref("inst", ref.name) for ref in refs if ref.kind == "class")
-        )
-        if rows:
-            return rows
-    return ()
+    queryset, model = (project.hierarchy.attribute(cls, name) for name in ("queryset", "model"))
+    rows = _rows(project, project.refs(*queryset)) if queryset is not None else ()
+    named = project.refs(*model) if model is not None and not rows else ()
+    return rows or tuple(Ref("inst", ref.name) for ref in named if ref.kind == "class")
 
 
 def _rows(project: Project, refs: Refs) -> Refs:
