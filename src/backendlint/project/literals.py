@@ -228,11 +228,12 @@ def _behind_settings(project: Project, fn: Fn) -> Iterator[NamedLiteral]:
 def _setting_read(project: Project, fn: Fn, vid: Vid) -> str:
     """The name of the setting that a call looks up, or ""."""
     value = fn.value(vid)
-    call = fn.calls[value[1]] if value[0] == "call" else None
-    for model in project.models(fn, call) if call is not None else ():
-        for item in arguments(call, model.env.name) if call is not None and model.env is not None else ():
-            return str(fn.const(item)) if isinstance(fn.const(item), str) else ""
-    return ""
+    if value[0] != "call":
+        return ""
+    call = fn.calls[value[1]]
+    envs = [model.env for model in project.models(fn, call) if model.env is not None]
+    name = next((fn.const(item) for env in envs for item in arguments(call, env.name)), "")
+    return name if isinstance(name, str) else ""
 
 
 def _arguments(project: Project, fn: Fn, call: Call) -> Iterator[NamedLiteral]:
@@ -251,24 +252,23 @@ def _arguments(project: Project, fn: Fn, call: Call) -> Iterator[NamedLiteral]:
     for key_name, vid in call.kwargs:
         if key_name != "**":
             yield from _literal(fn, vid, key_name, "argument", call=call)
-    yield from _by_position(project, fn, call)
-    for key_name, vid in call.kwargs:
         if key_name in _PAIRS and values[vid][0] == "tuple" and len(values[vid][1]) == 2:
             yield from _literal(fn, values[vid][1][1], "password", "argument", call=call)
+    yield from _by_position(project, fn, call)
 
 
 def _by_position(project: Project, fn: Fn, call: Call) -> Iterator[NamedLiteral]:
     """`login("reports", "...")` of a function of the project that calls the second one a password."""
-    given = [
-        vid for vid in call.args if fn.facts.values[vid][0] == "const" and fn.facts.values[vid][1].__class__ is str
-    ]
-    given = [vid for vid in given if any(map(str.isdigit, fn.facts.values[vid][1]))]  # no name of a setting or file
-    for target in [item for item in project.targets(fn, call)[:1] if not _COMPARES.search(item.name)] if given else ():
-        for index, passed in bind(fn, call, target).items():
-            name = target.facts.params[index].name
-            for vid, part in passed if sensitive(name) == "secret" else ():
-                if not part and vid in given:
-                    yield from _literal(fn, vid, name, "argument", call=call)
+    texts = [(vid, value[1]) for vid in call.args if (value := fn.value(vid))[0] == "const"]
+    given = {vid for vid, text in texts if isinstance(text, str) and any(map(str.isdigit, text))}  # no setting's name
+    target = next(iter(project.targets(fn, call)), None) if given else None
+    if target is None or _COMPARES.search(target.name):
+        return
+    for index, passed in bind(fn, call, target).items():
+        name = target.facts.params[index].name
+        for vid, part in passed if sensitive(name) == "secret" else ():
+            if not part and vid in given:
+                yield from _literal(fn, vid, name, "argument", call=call)
 
 
 def _keys(project: Project) -> Iterator[NamedLiteral]:
