@@ -61,12 +61,14 @@ def counted_tries(fn: Fn, counter: Vid) -> float | None:
     """How many attempts `def send(text, tries=0)` makes that gives up `if tries > 2`, or `left=3` `if left == 0`; None where
     that is open."""
     start = fn.parent.const(fn.facts.params[counter].default) if counter >= 0 and fn.parent is not None else ...
-    for block in fn.facts.blocks if isinstance(start, int) else ():
+    if not isinstance(start, int):
+        return None
+    for block in fn.facts.blocks:
         value = fn.unguarded(block.value) if block.kind == "if" and block.exits in ("raise", "return") else ("",)
         if value[0] != "compare" or len(value[1]) != 1 or fn.unguarded(value[2][0]) != ("param", counter):
             continue
         limit = fn.const(value[2][1])
-        if isinstance(limit, int) and isinstance(start, int) and value[1][0] in (">", "<", ">=", "<=", "=="):
+        if isinstance(limit, int) and value[1][0] in (">", "<", ">=", "<=", "=="):
             return float(abs(limit - start) + (2 if value[1][0] in (">", "<") else 1))
     return None
 

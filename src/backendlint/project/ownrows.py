@@ -52,9 +52,9 @@ def _from_row(project: Project, fn: Fn, vid: Vid, depth: int = 8) -> bool:
     if value[0] == "attr":
         classes = [project.classes.get(ref.name) for ref in project.refs(fn, value[1]) if ref.kind == "inst"]
         models = [cls for cls in classes if cls is not None and project.hierarchy.role(cls) == "model"]
-        if (bool(models) and fn.unguarded(value[1])[0] != "param") or _from_row(project, fn, value[1], depth - 1):
-            return True
         made = fn.unguarded(value[1])
+        if (models and made[0] != "param") or _from_row(project, fn, value[1], depth - 1):
+            return True
         return made[0] == "call" and (
             vid in rows_read(project, fn) or _found_or_answered(project, fn, fn.calls[made[1]])
         )
@@ -67,11 +67,10 @@ def _from_row(project: Project, fn: Fn, vid: Vid, depth: int = 8) -> bool:
 def _is_written(fn: Fn, vid: Vid) -> bool:
     """`True`, `Value(1)`."""
     value = fn.unguarded(vid)
-    call = fn.calls[value[1]] if value[0] == "call" else None
-    made = call is not None and fn.callee_name(call)[:1].isupper()
-    return fn.const(vid) is not ... or (
-        made and call is not None and all(fn.const(item) is not ... for item in call.passed)
-    )
+    if value[0] != "call":
+        return fn.const(vid) is not ...
+    call = fn.calls[value[1]]
+    return fn.callee_name(call)[:1].isupper() and all(fn.const(item) is not ... for item in call.passed)
 
 
 def answered(project: Project, fn: Fn, vid: Vid) -> bool:

@@ -132,10 +132,12 @@ def _generic(project: Project, fn: Fn) -> Iterator[Unbounded]:
         if base is None or not base.subclasses:
             continue
         entity = next(filter(None, map(project.hierarchy.model_in, project.refs(fn, call.value))), None)
-        for query in project.queries.direct(targets[0]) if entity is not None else ():
+        if entity is None:
+            continue
+        for query in project.queries.direct(targets[0]):
             if query.kind == "read" and _gives_every(project, targets[0], query):
                 sent = query._replace(fn=fn, span=call.span, block=call.block, vid=call.value, call=call)
-                yield Unbounded(fn, sent, entity.name if entity is not None else "", False, False)
+                yield Unbounded(fn, sent, entity.name, False, False)
                 break
 
 
