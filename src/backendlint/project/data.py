@@ -235,8 +235,11 @@ class Data:
 
     @cached_property
     def _made(self) -> dict[str, Age]:
-        dates = dates_of(self.migrations, self._project.sources)
-        return {path: (dates.get(path, date.min), -age) for path, age in ages_of(self.migrations, ()).items()}
+        return {path: (self._dates.get(path, date.min), -age) for path, age in ages_of(self.migrations, ()).items()}
+
+    @cached_property
+    def _dates(self) -> dict[str, date]:
+        return dates_of(self.migrations, self._project.sources)
 
     @cached_property
     def _single(self) -> frozenset[str]:
@@ -252,7 +255,7 @@ class Data:
 
     @cached_property
     def _long_released(self) -> frozenset[str]:
-        return long_released(self.migrations, self._project.sources)
+        return long_released(self.migrations, self._dates)
 
     @cached_property
     def alembic_schema(self) -> Schema:

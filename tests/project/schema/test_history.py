@@ -14,7 +14,7 @@ from backendlint.project.schema.django_migrations import History, read_django_mi
 from backendlint.project.schema.django_models import read_django_models
 from backendlint.project.schema.history import moments, natural, played, read_sql_files
 from backendlint.project.schema.model import Schema
-from backendlint.project.schema.released import long_released
+from backendlint.project.schema.released import dates_of, long_released
 from backendlint.project.schema.sqlalchemy_models import read_sqlalchemy
 
 HEAD = "from django.db import migrations, models\n\n\nclass Migration(migrations.Migration):\n"
@@ -213,7 +213,7 @@ def test_migrations_a_year_older_than_the_newest_are_long_released() -> None:
         "two/migrations/20240612_0100_f.py": "",
     }
     migrations = [ops.Migration(path, path, "django") for path in written]
-    released = long_released(migrations, written.__getitem__)
+    released = long_released(migrations, dates_of(migrations, written.__getitem__))
     assert [path[4:] for path in sorted(released)] == [
         f"migrations/{name}.py" for name in ("0001_a", "0002_b", "0003_c")
     ]

@@ -17,10 +17,9 @@ DAYS = 365
 """What is older than the newest by more has run wherever it will."""
 
 
-def long_released(migrations: Sequence[ops.Migration], text: Callable[[str], str]) -> frozenset[str]:
+def long_released(migrations: Sequence[ops.Migration], dates: dict[str, date]) -> frozenset[str]:
     """The paths of migrations that are more than a year older than the newest one of the project, and of Alembic's that are past
-    as a whole."""
-    dates = dates_of(migrations, text)
+    as a whole; by `dates_of` them."""
     newest = max(dates.values(), default=date.min)
     old = {path for path, when in dates.items() if (newest - when).days > DAYS}
     revisions = {item.path: dates[item.path] for item in migrations if item.kind == "alembic" and item.path in dates}
