@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterator, Sequence
+from itertools import chain
 from typing import TYPE_CHECKING
 
 from backendlint.facts.model import Vid
@@ -41,7 +42,7 @@ def apart(project: Project, query: Query, edges: Sequence[Edge], of_item: Callab
 
     `of_item` tells which values of the loop's function are made of the item.
     """
-    telling = (*_handles(project, query), *_lookups(query), *_holders(project, query), *_texts(project, query, edges))
+    telling = chain(_handles(project, query), _lookups(query), _holders(project, query), _texts(project, query, edges))
     if not edges:
         return any(map(of_item, telling))
     return any(decides(edges, query._replace(vid=vid, call=None), of_item, closures=False) for vid in telling)
