@@ -32,8 +32,8 @@ class InRequest:
         self._route: dict[str, Route] = {}
         todo: deque[Fn] = deque()
         for route in project.routes:
-            for fn in (route.handler, *route.called, *route.filled, *route.dependencies):
-                if fn is not None and fn.fqn not in self._from:
+            for fn in route.begun:
+                if fn.fqn not in self._from:
                     self._from[fn.fqn] = None
                     self._route[fn.fqn] = route
                     todo.append(fn)

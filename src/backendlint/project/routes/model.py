@@ -146,6 +146,12 @@ class Route:
         return f"{'|'.join(self.methods) or 'ANY'} {self.path}"
 
     @property
+    def begun(self) -> tuple[Fn, ...]:
+        """What the framework calls for a request: the handler, what the library's part of it calls, and dependencies."""
+        handler = (self.handler,) if self.handler is not None else ()
+        return (*handler, *self.called, *self.filled, *self.dependencies)
+
+    @property
     def body_model(self) -> Origin | None:
         """The response model, where it is one: `response_model=None` says that there is none."""
         origin = self.response_model

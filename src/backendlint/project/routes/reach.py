@@ -49,8 +49,7 @@ class Endpoints:
         sets: dict[str, set[int]] = {}
         graph = self.project.graph
         for index, route in enumerate(self.table.routes):
-            starts = [route.handler] if route.handler else []
-            todo: list[Fn] = [*starts, *route.called, *route.filled, *route.dependencies]
+            todo = list(route.begun)
             while todo:
                 fn = todo.pop()
                 known = sets.setdefault(fn.fqn, set())
