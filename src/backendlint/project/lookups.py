@@ -380,11 +380,8 @@ def _just_seen(fn: Fn, block: int, call: Call) -> bool:
     base = fn.value(call.func)
     rows = fn.unguarded(base[1]) if base[0] == "attr" and not wanted else ("",)
     tests = [fn.unguarded(test) for test, outcome in fn.tests_of(block) if outcome]
-    for value in tests if not call.args else ():
-        asked = fn.calls[value[1]] if value[0] == "call" else None
-        func = fn.unguarded(asked.func) if asked is not None else ("",)
-        name = str(func[-1]).rpartition(".")[2] if func[0] in ("attr", "name") else ""
-        made = fn.unguarded(func[1]) if name == "exists" and func[0] == "attr" else ("",)
+    for func in map(fn.func_of, tests) if not call.args else ():
+        made = fn.unguarded(func[1]) if func[0] == "attr" and func[2] == "exists" else ("",)
         if made == rows and made[0] == "call":
             return True
         found = fn.calls[made[1]] if made[0] == "call" else None
