@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from functools import cached_property
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -80,6 +80,16 @@ class Associations:
             if found is not None:
                 return found
         return None
+
+    def along(self, cls: Cls, names: Iterable[str]) -> Iterator[Relation]:
+        """The relations at the beginning of a path, each of the entity to which the one before leads."""
+        at: Cls | None = cls
+        for name in names:
+            relation = self.find(at, name) if at is not None else None
+            if relation is None:
+                return
+            yield relation
+            at = self.project.classes.get(relation.target)
 
     def leads_back(self, path: tuple[str, ...], relation: Relation) -> bool:
         """Whether the relation is the way back: `line.order` of `order.lines` is known without a query."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from itertools import takewhile
 from typing import TYPE_CHECKING
 
 from backendlint.facts.model import Call
@@ -90,14 +91,8 @@ def _reads(project: Project, schema: Cls, entity: Cls, prefix: Path, depth: int)
 
 def _followed(project: Project, entity: Cls, parts: list[str]) -> tuple[Path, Cls | None]:
     """The relations at the beginning of a dotted path, as far as reading them asks the database."""
-    path: Path = ()
-    at: Cls | None = entity
-    for part in parts:
-        relation = project.associations.find(at, part) if at is not None else None
-        if relation is None or not relation.loads:
-            break
-        path, at = (*path, part), project.classes.get(relation.target)
-    return path, at
+    found = list(takewhile(lambda relation: relation.loads, project.associations.along(entity, parts)))
+    return tuple(item.name for item in found), project.classes.get(found[-1].target) if found else entity
 
 
 def _nested(project: Project, home: Fn, call: Call) -> tuple[bool, Cls | None]:

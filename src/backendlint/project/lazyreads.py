@@ -279,15 +279,10 @@ class LazyReads:
             names = _attributes_of(fn, vid, slot)
             if not names:
                 continue
-            owner: Cls | None = entity
-            for index, name in enumerate(names):
-                relation = self.project.associations.find(owner, name) if owner is not None else None
-                if relation is None or (relation.manager and index + 1 < len(names)):
-                    break
-                if relation.loads and index + 1 == len(names):
-                    step = fn.step(fn.facts.span_of(vid), f"reads `{name}`, which asks the database")
-                    yield ParamRead(slot, tuple(names[:index]), relation, (step,))
-                owner = self.project.classes.get(relation.target)
+            found = list(self.project.associations.along(entity, names))
+            if len(found) == len(names) and found[-1].loads and not any(relation.manager for relation in found[:-1]):
+                step = fn.step(fn.facts.span_of(vid), f"reads `{names[-1]}`, which asks the database")
+                yield ParamRead(slot, tuple(names[:-1]), found[-1], (step,))
 
     def _passed(self, fn: Fn, *, loops: bool) -> Iterator[LazyRead]:
         for edge in self.project.graph.callees(fn):

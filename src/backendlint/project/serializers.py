@@ -189,11 +189,10 @@ def _of_another(project: Project, fn: Fn, vid: Vid, serializer: Cls) -> bool:
 def _leads_back(project: Project, serializer: Cls, read: FieldRead, before: Path) -> bool:
     """Whether the relation at the path's end is the way back to an object that the path passed, or the one to the objects:
     `line.order` of `order.lines`."""
-    entity, relation = model_of(project, serializer), None
-    for name in read.path:
-        relation = project.associations.find(entity, name) if entity is not None else None
-        entity = project.classes.get(relation.target) if relation is not None else None
-    return relation is not None and project.associations.leads_back((*before, *read.path)[:-1], relation)
+    entity = model_of(project, serializer)
+    found = list(project.associations.along(entity, read.path)) if entity is not None else []
+    whole = bool(found) and len(found) == len(read.path)
+    return whole and project.associations.leads_back((*before, *read.path)[:-1], found[-1])
 
 
 def field_reads(project: Project, serializer: Cls, prefix: Path = (), depth: int = 0) -> list[FieldRead]:
@@ -232,14 +231,7 @@ def _field(
         return
     source = owner.owner.const(call.kwarg("source"))
     parts = source.split(".") if isinstance(source, str) and source != "*" else [name]
-    path: Path = ()
-    entity: Cls | None = model
-    for part in parts:
-        relation = project.associations.find(entity, part) if entity is not None else None
-        if relation is None:
-            break
-        path = (*path, part)
-        entity = project.classes.get(relation.target)
+    path: Path = tuple(relation.name for relation in project.associations.along(model, parts))
     nested = next((project.classes[ref.name] for ref in project.callees(owner.owner, call)
                    if ref.kind == "class" and project.hierarchy.role(project.classes[ref.name]) == "serializer"), None)  # fmt: skip
     if path and (nested is not None or len(parts) > len(path) or _reads_row(project, owner.owner, call)):

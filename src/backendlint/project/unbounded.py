@@ -339,13 +339,7 @@ def _of_one_parent(project: Project, entity: Cls, lookup: str) -> bool:
     names = lookup.split("__")
     while names and names[-1] in ("id", "pk", "exact"):
         names.pop()
-    cls: Cls | None = entity
-    for name in names:
-        relation = project.associations.find(cls, name) if cls is not None else None
-        if relation is None:
-            return False
-        cls = project.classes.get(relation.target)
-    return bool(names)
+    return bool(names) and len(list(project.associations.along(entity, names))) == len(names)
 
 
 def _bounded(origin: Origin) -> bool:
