@@ -63,7 +63,7 @@ class Registries:
         decorators: dict[str, str] = {}
         for fn in self.project.all_functions():
             for store in fn.facts.stores:
-                base = fn.value(store.base) if store.base >= 0 and store.key >= 0 else ("",)
+                base = fn.value(store.base) if store.key >= 0 else ("",)
                 if base[0] == "name" and fn.value(store.value)[0] == "param":
                     outer = fn.parent if fn.parent is not None and not fn.parent.is_module else fn
                     decorators[outer.fqn] = str(base[1])

@@ -48,7 +48,7 @@ def _assigned(project: Project, fn: Fn) -> Iterator[tuple[Fn, Call, Vid, str]]:
             continue
         given = {vid for call in fn.calls for vid in call.passed} | {item.value for item in fn.facts.stores}
         if any(vid >= 0 and status_of(project, fn, vid) in _STATUSES for vid in given):
-            call = Call(max(store.base, 0), (store.value,), (), store.value, store.block, False, store.span)
+            call = Call(store.base, (store.value,), (), store.value, store.block, False, store.span)
             yield fn, call, store.value, "Location"
 
 
