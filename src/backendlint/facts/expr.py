@@ -8,6 +8,7 @@ from collections.abc import Callable, Sequence
 
 from backendlint.facts import fold
 from backendlint.facts.model import Binding, Call, Return, Vid
+from backendlint.facts.percent import PERCENT
 from backendlint.facts.scope import MUTATORS
 from backendlint.facts.table import Table
 
@@ -18,9 +19,6 @@ _OPERATORS: dict[type[ast.AST], str] = {
     ast.IsNot: "is not", ast.In: "in", ast.NotIn: "not in", ast.And: "and", ast.Or: "or", ast.Not: "not",
     ast.USub: "-", ast.UAdd: "+", ast.Invert: "~",
 }  # fmt: skip
-_PERCENT = re.compile(
-    r"%(?:\((?P<key>[^)]*)\))?(?P<spec>[#0\- +]*(?:\*|\d+)?(?:\.(?:\*|\d+))?[hlL]?[diouxXeEfFgGcrsab%])"
-)
 _FIELD = re.compile(r"\{\{|\}\}|\{(?P<name>[^{}!:]*)(?P<conv>![rsa])?(?::(?P<spec>[^{}]*))?\}")
 _TEXT = ("const", "fmt", "join")
 _MENTIONS = 8
@@ -117,7 +115,7 @@ class Expressions(Table):
             keyed = {self.facts.values[k][1]: v for k, v in value[1] if k >= 0 and self.facts.values[k][0] == "const"}
         parts: list[Vid] = []
         end = 0
-        for match in _PERCENT.finditer(text):
+        for match in PERCENT.finditer(text):
             self._literal(parts, text[end : match.start()], template)
             end = match.end()
             if match["spec"].endswith("%"):

@@ -93,6 +93,9 @@ def _found_or_answered(project: Project, fn: Fn, call: Call) -> bool:
     targets = project.targets(fn, call)
     return bool(targets) and all(
         any(project.exception_kind(name) == "http" for name in project.exceptions.escaping(target))
-        and any(target.func_of(target.unguarded(item.value))[::2] == ("attr", "get") for item in target.facts.returns)
+        and any(
+            item.value >= 0 and target.func_of(target.unguarded(item.value))[::2] == ("attr", "get")
+            for item in target.facts.returns
+        )
         for target in targets
     )

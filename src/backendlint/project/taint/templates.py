@@ -11,6 +11,7 @@ from string import Formatter
 from typing import TYPE_CHECKING, NamedTuple
 
 from backendlint.facts.model import Call, Value, Vid
+from backendlint.facts.percent import PERCENT
 from backendlint.project.entities import Fn
 from backendlint.project.taint import labels as lb
 from backendlint.project.taint.labels import NONE, Labels
@@ -19,9 +20,6 @@ from backendlint.project.variables import variable
 if TYPE_CHECKING:
     from backendlint.project.taint.reads import Reader
 
-_PERCENT = re.compile(
-    r"%(?:\((\w+)\))?[#0+ -]*(?:\*|\d+)?(?:\.(?:\*|\d+))?[hlL]?([diouxXeEfFgGcrsa%])",
-)
 Given = Callable[[int | str], "tuple[Labels, str] | None"]
 """The labels of what is put into a place, by its key, and its text; None where that cannot be told."""
 UNKNOWN = "\0"
@@ -43,10 +41,10 @@ def percent_places(text: str) -> list[Place]:
     """`%s`, `%(name)s`; positions count from 0."""
     found: list[Place] = []
     before, last, position = "", 0, 0
-    for match in _PERCENT.finditer(text):
+    for match in PERCENT.finditer(text):
         before += text[last : match.start()]
         last = match.end()
-        key, kind = match[1], match[2]
+        key, kind = match["key"], match["spec"][-1]
         if kind == "%":
             before += "%"
             continue
