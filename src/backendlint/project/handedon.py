@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from functools import cached_property
 from typing import TYPE_CHECKING
 
-from backendlint.facts.model import Call, Vid
+from backendlint.facts.model import FileFacts
 from backendlint.project.calls import Edge
 from backendlint.project.entities import Fn
 
@@ -13,29 +14,43 @@ if TYPE_CHECKING:
     from backendlint.project.model import Project
 
 
-def handed_on(project: Project) -> dict[str, list[Edge]]:
-    """By the full name of a function that nothing calls by its name: the calls that hand it on, as if they called it.
+class HandedOn:
+    """Answers `of(fn)`."""
 
-    What a library takes has its own meaning (a thread's target, a signal's receiver), and is left out.
-    """
-    wanted = {fn.name for fn in project.all_functions() if fn.name and not project.graph.callers(fn)}
-    found: dict[str, list[Edge]] = {}
-    for fn in project.all_functions():
-        for call in fn.facts.calls:
-            for target in _passed(project, fn, call, wanted):
-                if not any(ref.kind == "lib" for ref in project.callees(fn, call)):
-                    found.setdefault(target.fqn, []).append(Edge(fn, target, call, "call", call.span))
-    return found
+    def __init__(self, project: Project) -> None:
+        self.project = project
+
+    def of(self, fn: Fn) -> list[Edge]:
+        """The calls, in its own file and those that import it, that hand the function on, as if they called it.
+
+        What a library takes has its own meaning (a thread's target, a signal's receiver), and is left out.
+        """
+        names = (fn.name, fn.file.module.rpartition(".")[2])
+        files = {fn.path: fn.file} | {file.path: file for name in names for file in self._importing.get(name, ())}
+        return [edge for file in files.values() for edge in self._in_file(file, fn)]
+
+    @cached_property
+    def _importing(self) -> dict[str, list[FileFacts]]:
+        """Files by the last parts of what they import."""
+        found: dict[str, list[FileFacts]] = {}
+        for file in self.project.files.values():
+            for name in {item.target.rpartition(".")[2] for item in file.imports}:
+                found.setdefault(name, []).append(file)
+        return found
+
+    def _in_file(self, file: FileFacts, fn: Fn) -> Iterator[Edge]:
+        for caller in self.project.functions_of(file):
+            for call in caller.facts.calls:
+                named = (
+                    [vid for vid in call.passed if _last(caller, vid) == fn.name] if call.args or call.kwargs else ()
+                )
+                if any(ref.name == fn.fqn for vid in named for ref in self.project.refs(caller, vid)) and not any(
+                    ref.kind == "lib" for ref in self.project.callees(caller, call)
+                ):
+                    yield Edge(caller, fn, call, "call", call.span)
 
 
-def _passed(project: Project, fn: Fn, call: Call, wanted: set[str]) -> Iterator[Fn]:
-    for vid in call.passed:
-        if _last(fn, vid) in wanted:
-            refs = project.refs(fn, vid)
-            yield from (project.functions[ref.name] for ref in refs if ref.kind == "func")
-
-
-def _last(fn: Fn, vid: Vid) -> str:
+def _last(fn: Fn, vid: int) -> str:
     """The last part of what is passed by its name."""
     value = fn.facts.values[vid]
     return str(value[-1]).rpartition(".")[2] if value[0] in ("name", "def", "attr") else ""

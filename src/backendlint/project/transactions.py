@@ -16,7 +16,7 @@ from backendlint.project.certain import Given, given, ruled_out
 from backendlint.project.decorators import made_within
 from backendlint.project.effects import SAME_THREAD
 from backendlint.project.entities import Cls, Fn, Ref
-from backendlint.project.handedon import handed_on
+from backendlint.project.handedon import HandedOn
 from backendlint.project.libraries_model import CallModel
 from backendlint.project.loops import plain
 from backendlint.project.outertransactions import OPENS, OuterTransactions
@@ -51,6 +51,7 @@ class Transactions:
         self._opens: dict[str, bool] = {}
         self._entered: dict[str, Opening | None] = {}
         self._outer = OuterTransactions(project)
+        self._handed_on = HandedOn(project)
 
     # in one function
 
@@ -261,16 +262,12 @@ class Transactions:
     def _entries(self, fn: Fn) -> list[Edge]:
         """Calls of the function (or that hand it on), and of the methods of its bases that it overrides (`super()` means those
         alone)."""
-        found = list(self.project.graph.callers(fn) or self._handed_on.get(fn.fqn, []))
+        found = list(self.project.graph.callers(fn) or self._handed_on.of(fn))
         for base in self.project.hierarchy.mro(fn.cls)[1:] if fn.cls is not None else ():
             if fn.name in base.methods:
                 edges = self.project.graph.callers(base.methods[fn.name])
                 found += [edge for edge in edges if edge.caller.name != fn.name]
         return found + self._from_bases(fn)
-
-    @cached_property
-    def _handed_on(self) -> dict[str, list[Edge]]:
-        return handed_on(self.project)
 
     def _from_bases(self, fn: Fn) -> list[Edge]:
         """`self.step()` in a base that leaves `step` to its subclasses without declaring it."""
