@@ -120,10 +120,11 @@ def _read_model(file: FileFacts, cls: ClassFacts, apps: Apps, links: Links, stat
         if concrete:
             parents.append(state.classes[dotted])
             continue
-        if not position or not _inherits_concrete(parents, where, item, links, state):
-            for found in _own_fields(where, item, links):
-                if not position or found.name not in hidden:
-                    model.fields.setdefault(found.name, found)
+        if position and _inherits_concrete(parents, where, item, links, state):
+            continue
+        for found in _own_fields(where, item, links):
+            if not position or found.name not in hidden:
+                model.fields.setdefault(found.name, found)
         if not _foreign(model, where, item, links, hidden):
             model.complete = False
     model.parents = tuple(parents)
