@@ -203,6 +203,28 @@ def test_decorators_that_are_no_attributes(tmp_path: Path) -> None:
     assert problems(write(tmp_path, {"decorated.py": DECORATED})) == []
 
 
+ROUND = """
+from harbour import db
+from flask_sqlalchemy.model import DefaultMeta
+
+BaseModel: DefaultMeta = BaseModel.Model
+
+
+class Rope(BaseModel):
+    id = db.Column(db.Integer, primary_key=True)
+    length = db.Column(db.Integer, default=0)
+"""
+ITS_DATABASE = """
+from flask_sqlalchemy import SQLAlchemy
+
+db = SQLAlchemy()
+"""
+
+
+def test_a_name_that_is_made_of_itself(tmp_path: Path) -> None:
+    assert problems(write(tmp_path, {"harbour/models.py": ROUND, "harbour/__init__.py": ITS_DATABASE})) == []
+
+
 @pytest.mark.parametrize("seed", [1, *(pytest.param(seed, marks=pytest.mark.slow) for seed in range(2, 12))])
 def test_twisted_programs(tmp_path: Path, seed: int) -> None:
     rng = random.Random(seed)

@@ -17,6 +17,8 @@ class ModuleLinks:
         self._sources = sources
         self._functions: dict[str, dict[str, int]] = {}
         self._lineages: dict[tuple[str, str], list[tuple[FileFacts, ClassFacts]]] = {}
+        self._asked: set[tuple[str, int]] = set()
+        """Variables whose class is being looked for: `boat = boat.built()` would go round for ever."""
 
     @property
     def lineages(self) -> dict[tuple[str, str], list[tuple[FileFacts, ClassFacts]]]:
@@ -54,9 +56,16 @@ class ModuleLinks:
     def _of_instance(self, target: Target) -> Node | None:
         """`settings.table` where `settings = Settings()` is at module level: the class's default."""
         assert target.file is not None
-        call = Node(target.file, 0, target.vid, self).call()
-        found = self.find_class(call.dotted, target.file.module) if call is not None and call.dotted else None
-        return self._attribute(found[0], found[1].qualname, target.rest[0]) if found and len(target.rest) == 1 else None
+        key = (target.file.path, target.vid)
+        if key in self._asked or len(target.rest) != 1:
+            return None
+        self._asked.add(key)
+        try:
+            call = Node(target.file, 0, target.vid, self).call()
+            found = self.find_class(call.dotted, target.file.module) if call is not None and call.dotted else None
+        finally:
+            self._asked.discard(key)
+        return self._attribute(found[0], found[1].qualname, target.rest[0]) if found is not None else None
 
     def _attribute(self, file: FileFacts, qualname: str, name: str) -> Node | None:
         cls = file.classes.get(qualname)
