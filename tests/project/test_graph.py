@@ -240,3 +240,23 @@ def test_a_librarys_method_calls_those_of_the_projects_serializer() -> None:
     edges = project.graph.callees(fn(project, "Crews.post"))
     assert sorted(edge.callee.name for edge in edges) == ["create", "validate", "validate_name"]
     assert {edge.kind for edge in edges} == {"call"}
+
+
+def test_a_table_by_what_the_value_is_leads_nowhere() -> None:
+    project = build(
+        app="""
+        def of_list(value): return value
+        def of_dict(value): return value
+        BY_TYPE = {list: of_list, dict: of_dict}
+        BY_NAME = {"list": of_list, "dict": of_dict}
+
+        def converted(value):
+            return BY_TYPE[type(value)](value)
+
+        def named(kind, value):
+            return BY_NAME[kind](value)
+        """
+    )
+    called = {name: len(project.graph.callees(project.functions[f"app.{name}"])) for name in ("converted", "named")}
+    assert called["named"] == 2
+    assert called["converted"] < 2

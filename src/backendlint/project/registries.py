@@ -40,8 +40,12 @@ class Registries:
 
     @staticmethod
     def _table(fn: Fn, vid: Vid) -> str:
-        """The dotted name of the module's variable of which one item is called by a key that varies."""
+        """The dotted name of the module's variable of which one item is called by a key that varies; not by what the value itself
+        is (`CONVERSIONS[type(value)](value)`): each of those takes other values."""
         value = fn.unguarded(vid)
+        keys = value[2:3] if value[0] == "item" else fn.calls[value[1]].args[:1] if value[0] == "call" else ()
+        if any(fn.func_of(fn.unguarded(key)) == ("name", "builtins.type") for key in keys):
+            return ""
         if value[0] == "item" and fn.const(value[2]) is ...:
             base = fn.value(value[1])
             return str(base[1]) if base[0] == "name" else ""
