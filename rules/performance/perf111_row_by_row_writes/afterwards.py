@@ -20,9 +20,7 @@ def asked_after(fn: Fn, vid: Vid, flush: Call) -> bool:
 
 def given_back(fn: Fn, call: Call, edge: Edge | None) -> bool:
     """Whether the callee answers with the row or its key, and the loop goes on with it."""
-    if edge is None or all(
-        edge.callee.const(item.value) is not ... for item in edge.callee.facts.returns if item.value >= 0
-    ):
+    if edge is None or all(edge.callee.const(vid) is not ... for vid in edge.callee.returned):
         return False
     return is_result_used(fn, call)
 

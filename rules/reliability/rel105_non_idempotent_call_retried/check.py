@@ -262,7 +262,7 @@ def _made_with_key(project: Project, fn: Fn, call: Call, depth: int) -> bool:
     """Whether what the project's function gives has a key, which this call does not leave out."""
     targets = project.targets(fn, call)
     for target in targets:
-        made = [item.value for item in target.facts.returns if item.value >= 0]
+        made = target.returned
         if not made or not all(_mentions(project, target, vid, depth - 1) for vid in made):
             return False
         passed = bind(fn, call, target)

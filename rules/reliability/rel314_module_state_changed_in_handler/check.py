@@ -86,7 +86,7 @@ def _of_each(project: Project, fn: Fn, span: Span, block: int, name: str, how: s
 
 def _decorates(fn: Fn) -> bool:
     """`def register(kind): def put(function): ...; return function`: what a decorator with arguments gives runs at import."""
-    kinds = [fn.value(object_root(fn, item.value)) for item in fn.facts.returns if item.value >= 0]
+    kinds = [fn.value(object_root(fn, vid)) for vid in fn.returned]
     return bool(kinds) and all(value == ("param", 0) or value[0] == "def" for value in kinds)
 
 

@@ -86,7 +86,7 @@ def is_sure(project: Project, flow: Flow) -> bool:
     if not UNSENT.isdisjoint(flow.source.path) or flow.turns > FAR or MAIL.search(flow.site.printed):
         return False
     fn, vid = flow.site.fn, flow.site.vid
-    answers = (fn.facts.values[item.value] for item in fn.facts.returns if item.value >= 0)
+    answers = (fn.facts.values[vid] for vid in fn.returned)
     if any(answer[0] == "tuple" and answer[1][:1] == (vid,) and len(answer[1]) > TYPED for answer in answers):
         return False
     value = fn.facts.values[vid]

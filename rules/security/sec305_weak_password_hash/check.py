@@ -132,7 +132,7 @@ def stored_as_password(project: Project, site: Site) -> bool:
     stored = [store.value for store in fn.facts.stores if PASSWORD.intersection(identifier_words(store.name))]
     stored += [vid for call in fn.facts.calls for vid in kept(project, fn, call)]
     if {"hash", "password"} <= set(identifier_words(fn.name)) or {"make", "password"} <= set(identifier_words(fn.name)):
-        stored += [item.value for item in fn.facts.returns if item.value >= 0]
+        stored += fn.returned
     return any(made_of(fn, vid, site.call.value) for vid in stored)
 
 

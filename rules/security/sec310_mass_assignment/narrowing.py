@@ -159,5 +159,5 @@ def _of_framework(project: Project, fn: Fn, vid: Vid) -> bool:
 
 def _names_fields(project: Project, fn: Fn, depth: int) -> bool:
     """A helper that writes down which fields its result has."""
-    found = [item.value for item in fn.facts.returns if item.value >= 0]
+    found = fn.returned
     return bool(found) and all(narrowed(project, fn, vid, depth + DEEPEST) for vid in found)

@@ -399,7 +399,7 @@ class Access:
     def _handed_on(self, fn: Fn) -> Iterator[tuple[str, str]]:
         """`return OrderController.create()`: what decorates the function that answers in the handler's place; of several
         (one for each method, say), what decorates all."""
-        given = [fn.facts.values[item.value] for item in fn.facts.returns if item.value >= 0]
+        given = [fn.facts.values[vid] for vid in fn.returned]
         answers = {fn.facts.values[value[1]] if value[0] == "await" else value for value in given}
         found: list[dict[str, str]] = []
         for answer in answers:

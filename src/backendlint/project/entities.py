@@ -107,6 +107,11 @@ class Fn:
     def calls(self) -> list[Call]:
         return self.facts.calls
 
+    @property
+    def returned(self) -> list[Vid]:
+        """The values that it returns or yields; a bare `return` has none."""
+        return [item.value for item in self.facts.returns if item.value >= 0]
+
     def place_of(self, call: Call) -> int:
         """The call's position among the function's calls; of one that a library makes of what it is handed, that call's."""
         return next(number for number, item in enumerate(self.facts.calls) if item.value == call.value)

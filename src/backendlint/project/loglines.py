@@ -110,7 +110,7 @@ def _inherits(project: Project, cls: Cls) -> bool:
 
 def _returns(fn: Fn, name: str) -> bool:
     """Whether whatever it returns was made by a call of that name."""
-    made = [fn.unguarded(item.value) for item in fn.facts.returns if item.value >= 0]
+    made = [fn.unguarded(vid) for vid in fn.returned]
     return bool(made) and all(value[0] == "call" and fn.callee_name(fn.facts.calls[value[1]]) == name for value in made)
 
 

@@ -79,7 +79,7 @@ def keeps_result(project: Project, fn: Fn, store: Store) -> bool:
         and not store.augmented
         and asked(fn, name, store.key)
         and _worked_out(project, fn, store)
-        and any(_hands_out(fn, item.value, name, store) for item in fn.facts.returns if item.value >= 0)
+        and any(_hands_out(fn, vid, name, store) for vid in fn.returned)
     )
 
 

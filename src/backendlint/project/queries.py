@@ -148,7 +148,7 @@ class Queries:
         return known
 
     def _gives_kept(self, fn: Fn) -> bool:
-        returned = ingredients(fn.facts, (item.value for item in fn.facts.returns if item.value >= 0))
+        returned = ingredients(fn.facts, fn.returned)
         return any(
             "cache-read" in site.model.effect and site.call.value in returned
             for site in self.project.effects.direct(fn)

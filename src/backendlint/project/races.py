@@ -141,7 +141,7 @@ def _found(project: Project, fn: Fn, call: Call) -> str:
 def _gives(project: Project, fn: Fn) -> bool:
     """Whether the result says what was found: not where all there is to return is nothing, or an object made of constants, as
     a check does that answers with its error."""
-    found = [item.value for item in fn.facts.returns if item.value >= 0 and fn.const(item.value) is not None]
+    found = [vid for vid in fn.returned if fn.const(vid) is not None]
     return not found or not all(_made_of_constants(project, fn, vid) for vid in found)
 
 

@@ -132,7 +132,7 @@ class Results:
     def _read(self, fn: Fn, receiver: Ref, stated: dict[str, Refs]) -> dict[Vid, Refs]:
         """The stated classes that a function's result is made of, by the values that read them, or that call another method
         which does (`self.query().first()`)."""
-        made = ingredients(fn.facts, (item.value for item in fn.facts.returns if item.value >= 0)) if stated else ()
+        made = ingredients(fn.facts, fn.returned) if stated else ()
         found = {}
         for vid in made:
             value = fn.facts.values[vid]

@@ -79,7 +79,7 @@ def _parameter(fn: Fn, vid: Vid) -> int:
 
 def _stand_ins(fn: Fn, given: list[Vid]) -> Iterator[int]:
     """Parameters that are passed as the default, or returned: `return default`, `return value or default`."""
-    todo = [*given, *(item.value for item in fn.facts.returns if item.value >= 0)]
+    todo = [*given, *fn.returned]
     seen: set[Vid] = set()
     while todo:
         vid = todo.pop()

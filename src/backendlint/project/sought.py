@@ -139,7 +139,7 @@ def _fixed(project: Project, fn: Fn, start: Vid, given: bool) -> bool:
 
 def _configured(fn: Fn) -> bool:
     """Whether all that a function returns is read from the application's settings: `return app.config.get(key)`."""
-    given = [item.value for item in fn.facts.returns if item.value >= 0]
+    given = fn.returned
     return bool(given) and all(
         any(
             not _SETTINGS.isdisjoint(str(fn.facts.values[vid][-1]).split("."))

@@ -54,7 +54,7 @@ def unread(project: Project, query: Query, edges: Sequence[Edge]) -> bool:
     if _dropped(fn, call):
         return True
     last = edges[-1] if edges else None
-    back = (item.value for item in fn.facts.returns if item.value >= 0)
+    back = fn.returned
     return (
         last is not None
         and last.call is not None

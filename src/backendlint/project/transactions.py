@@ -87,7 +87,7 @@ class Transactions:
         return not refs or (bool(targets) and all(self._forwards(target) for target in targets))
 
     def _forwards(self, fn: Fn) -> bool:
-        found = [fn.facts.values[item.value] for item in fn.facts.returns if item.value >= 0]
+        found = [fn.facts.values[vid] for vid in fn.returned]
         calls = [fn.facts.calls[value[1]] for value in found if value[0] == "call"]
         known = any(self.project.targets(fn, item) or self.project.models(fn, item) for item in calls)
         return bool(calls) and len(calls) == len(found) and not known
@@ -149,7 +149,7 @@ class Transactions:
     def _yields_inside(self, fn: Fn, known: Given | None = None) -> bool:
         yields = [item for item in fn.facts.returns if item.is_yield and not ruled_out(fn, item.block, known or {})]
         if not yields:
-            return any(self._returned_opens(fn, item.value) for item in fn.facts.returns if item.value >= 0)
+            return any(self._returned_opens(fn, vid) for vid in fn.returned)
         if any(self.around(fn, item.block) is not None for item in yields):
             return True
         last = max(item.span for item in yields)
@@ -407,7 +407,7 @@ class Transactions:
 
 def _marks_only(decorator: Fn) -> bool:
     """`def in_transaction(function): function.marked = True; return function`: it runs nothing around it."""
-    given = [unchanged(decorator, item.value) for item in decorator.facts.returns if item.value >= 0]
+    given = [unchanged(decorator, vid) for vid in decorator.returned]
     return bool(given) and all(value == ("param", 0) for value in given)
 
 

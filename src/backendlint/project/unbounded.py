@@ -143,7 +143,7 @@ def _generic(project: Project, fn: Fn) -> Iterator[Unbounded]:
 
 def _gives_every(project: Project, fn: Fn, query: Query) -> bool:
     """Whether a method returns all rows of a table that it does not name."""
-    if query.vid not in ingredients(fn.facts, [item.value for item in fn.facts.returns if item.value >= 0]):
+    if query.vid not in ingredients(fn.facts, fn.returned):
         return False
     found = project.origins.of(fn, query.vid)
     told = any(not item.known or item.open or item.path or item.cut or _bounded(item) for item in found)
@@ -154,7 +154,7 @@ def _gives_every(project: Project, fn: Fn, query: Query) -> bool:
 def _hands_back(project: Project, fn: Fn, call: Call, sender: Fn) -> bool:
     """Whether a helper gives what another one has fetched for it, and not one of the rows (`rows = fetch(query); return rows[0]`)."""
     for target in project.targets(fn, call):
-        given = [target.unguarded(item.value) for item in target.facts.returns if item.value >= 0]
+        given = [target.unguarded(vid) for vid in target.returned]
         given = [target.unguarded(value[1]) if value[0] == "await" else value for value in given]
         if target is not sender and all(value[0] != "call" for value in given):
             return False

@@ -63,7 +63,7 @@ def _rows(project: Project, refs: Refs) -> Refs:
 
 def _goes_on(method: Fn) -> bool:
     """Whether it gives what `super().get_queryset()` gives, or is made of that."""
-    for vid in ingredients(method.facts, (item.value for item in method.facts.returns if item.value >= 0)):
+    for vid in ingredients(method.facts, method.returned):
         value = method.facts.values[vid]
         if value[0] == "call" and method.callee_name(method.calls[value[1]]) == MADE_BY:
             return True
@@ -74,7 +74,7 @@ def narrows(project: Project, cls: Cls, method: Fn) -> bool:
     """Whether a `get_queryset` above the view gives what the view itself names as its `queryset`, and loads nothing more:
     `super().get_queryset().filter(...)`, also by the methods of the rows' own manager."""
     rows = _stated(project, cls)
-    given = [item.value for item in method.facts.returns if item.value >= 0]
+    given = method.returned
     return bool(rows and given) and all(_narrowed(project, method, vid, rows[0]) for vid in given)
 
 

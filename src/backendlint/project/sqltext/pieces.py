@@ -193,7 +193,7 @@ class Builder:
             return self._build(fn, inner, depth + 1, seen)
         targets = self.project.targets(fn, call)
         if len(targets) == 1 and not targets[0].facts.is_generator:
-            values = [item.value for item in targets[0].facts.returns if item.value >= 0]
+            values = targets[0].returned
             if 0 < len(values) <= 2:
                 return self._any(targets[0], values, depth + 1, seen)
         return [self._hole(fn, vid)]

@@ -247,7 +247,7 @@ class _Search:
         return found
 
     def _returned(self, fn: Fn, far: int) -> list[_Place]:
-        return [(fn, item.value, (), far - 1) for item in fn.facts.returns if item.value >= 0] if far else []
+        return [(fn, vid, (), far - 1) for vid in fn.returned] if far else []
 
     def _result(self, fn: Fn, call: Call, up: tuple[Hop, ...], far: int) -> list[_Place]:
         """What a call gives: what the project's function returns, or a library's makes of what it is given."""

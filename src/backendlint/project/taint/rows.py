@@ -47,7 +47,7 @@ def secret_entity(project: Project, fn: Fn, call: Call) -> str:
 
 def _gives_all(method: Fn) -> bool:
     """`return {c.name: getattr(self, c.name) for c in self.__table__.columns}`, without a condition."""
-    returned = [method.unguarded(item.value) for item in method.facts.returns if item.value >= 0]
+    returned = [method.unguarded(vid) for vid in method.returned]
     if len(returned) != 1 or returned[0][:2] != ("comp", "dict"):
         return False
     if any(block.kind == "if" for block in method.facts.blocks) or any(method.made_by("compare")):

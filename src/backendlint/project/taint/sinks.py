@@ -204,7 +204,7 @@ def _is_response(project: Project, fn: Fn, call: Call, depth: int = 2) -> bool:
 
 
 def _answers_itself(project: Project, fn: Fn, depth: int) -> bool:
-    made = [fn.facts.values[item.value] for item in fn.facts.returns if item.value >= 0]
+    made = [fn.facts.values[vid] for vid in fn.returned]
     made = [fn.facts.values[value[1][0]] if value[0] == "tuple" and value[1] else value for value in made]
     calls = [fn.facts.calls[value[1]] for value in made if value[0] == "call"]
     data = sum(value[0] in ("dict", "list") for value in made)

@@ -211,7 +211,7 @@ def _shown(project: Project, cls: Cls, lists: bool) -> list[Passed]:
     """The objects of a list or detail view: its `get_queryset`, `queryset` or `model`."""
     method = project.method(cls, "get_queryset")
     if method is not None:
-        given = [item.value for item in method.facts.returns if item.value >= 0 and not _empty(method, item.value)]
+        given = [vid for vid in method.returned if not _empty(method, vid)]
         return [Passed(method, vid, one=not lists) for vid in given[:1]]
     found = project.hierarchy.attribute(cls, "queryset")
     if found is not None:
