@@ -135,8 +135,7 @@ from backendlint.project.steps import Durable, closed_steps, durable_steps, rela
 from backendlint.project.sums import Part, Sum, duration, terms
 from backendlint.project.taint import Flow, Origin
 from backendlint.project.taint.evident import evident
-from backendlint.project.taint.naming import names_key, place_words, sensitive
-from backendlint.project.taint.naming import words as identifier_words
+from backendlint.project.taint.naming import identifier_words, names_key, place_words, sensitive, snake
 from backendlint.project.taint.report import advice_hits, flow_hit, flow_hits, place_flows
 from backendlint.project.taint.sinks import sink_arguments
 from backendlint.project.taint.whole import held_whole, whole_request
@@ -370,6 +369,7 @@ __all__ = [
     "sink_arguments",
     "slots",
     "slow_part",
+    "snake",
     "sql",
     "sql_read_modify_writes",
     "sqltypes",

@@ -25,6 +25,7 @@ from backendlint.api import (
     answers,
     here_and_in,
     is_signed,
+    snake,
     told_once,
 )
 
@@ -270,10 +271,6 @@ def signs_in(project: Project, fn: Fn) -> bool:
         or (model.auth is not None and model.auth.role == "authenticate")
         for model in models
     )
-
-
-def snake(name: str) -> str:
-    return re.sub(r"(?<=[a-z0-9])(?=[A-Z])", "_", name).lower()
 
 
 def singular(word: str) -> str:

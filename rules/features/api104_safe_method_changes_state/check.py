@@ -16,6 +16,7 @@ from backendlint.api import (
     Vid,
     Write,
     here_and_in,
+    identifier_words,
     ingredients,
     told_once,
 )
@@ -191,13 +192,14 @@ def changing(project: Project, route: Route) -> tuple[Write, tuple[Edge, ...]] |
 
 def of_reading(route: Route) -> bool:
     """Whether the route itself is there to change what counts as read."""
-    return "read" in snake(f"{route.name}_{route.function or ''}_{route.path}").replace("thread", "")
+    words = identifier_words(f"{route.name}_{route.function or ''}_{route.path}")
+    return any("read" in word.replace("thread", "") for word in words)
 
 
 def notes_reading(write: Write, below: list[str]) -> bool:
     """`message.save(update_fields=["is_read"])`, `rows.update(is_read=True)`: the columns say so, or the model, or a function on
     the way."""
-    if READ.search(snake(write.entity.rpartition(".")[2])) or any(map(READ.search, below)):
+    if traces(write.entity.rpartition(".")[2], READ) or any(map(READ.search, below)):
         return True
     fn, call = write.fn, write.call
     fields = fn.unguarded(call.kwarg("update_fields")) if call.kwarg("update_fields") >= 0 else ("",)
@@ -330,9 +332,4 @@ def counts_only(fn: Fn) -> bool:
 
 def traces(name: str, those: re.Pattern[str] = TRACES) -> bool:
     """Whether a name tells of what any reader leaves behind: logs, counters, sessions, caches."""
-    return those.search(snake(name)) is not None
-
-
-def snake(name: str) -> str:
-    words = re.sub(r"(?<=[a-z0-9])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])", "_", name)
-    return re.sub(r"\W+", "_", words).lower()
+    return those.search("_".join(identifier_words(name))) is not None

@@ -15,6 +15,7 @@ from backendlint.api import (
     decorator_models,
     ingredients,
     only_by_hand,
+    snake,
     stored_entity,
 )
 
@@ -416,10 +417,6 @@ def set_apart(folder: str, unit: str, units: dict[str, list[Write]]) -> bool:
     return not folder or not any(
         write.fn.path.startswith(folder) for other, found in units.items() if other != unit for write in found
     )
-
-
-def snake(name: str) -> str:
-    return re.sub(r"(?<=[a-z0-9])(?=[A-Z])", "_", name).lower()
 
 
 def singular(word: str) -> str:

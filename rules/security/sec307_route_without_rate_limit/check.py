@@ -3,7 +3,21 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
-from backendlint.api import SAFE, Call, Cls, Fn, Hit, Profile, Project, Route, Step, Vid, name_of_value, request_reads
+from backendlint.api import (
+    SAFE,
+    Call,
+    Cls,
+    Fn,
+    Hit,
+    Profile,
+    Project,
+    Route,
+    Step,
+    Vid,
+    name_of_value,
+    request_reads,
+    snake,
+)
 
 SIGN_IN = re.compile(
     r"(^|_)(log_?in|sign_?in|authenticate|access_token|obtain_token|token_auth|auth_token|jwt_create|otp|mfa|two_?factor|2fa|totp|verify_code|"
@@ -378,7 +392,3 @@ def limited_sibling(project: Project, route: Route, module: list[Route]) -> Rout
         and SAFE.issuperset(other.methods) == SAFE.issuperset(route.methods)
     ]
     return limited[0] if limited and len(limited) * 2 >= len(near) else None
-
-
-def snake(name: str) -> str:
-    return re.sub(r"(?<=[a-z0-9])(?=[A-Z])", "_", name).lower()

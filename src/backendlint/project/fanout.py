@@ -17,7 +17,7 @@ from backendlint.project.handoffs import filled_by_requests, measured, seldom_fi
 from backendlint.project.libraries_model import CallModel
 from backendlint.project.lookups import sent
 from backendlint.project.loops import LOOPS, VIEWS, loop_at
-from backendlint.project.taint.naming import words
+from backendlint.project.taint.naming import identifier_words
 from backendlint.project.uses import aliases
 
 if TYPE_CHECKING:
@@ -417,7 +417,9 @@ class Fanouts:
 
     def _acquires(self, fn: Fn, loop: int, start: Call) -> bool:
         """Whether each round gets hold of something first (`limiter.acquire_nowait()`), of which there is but so much."""
-        before = (call for call in fn.calls if call.span < start.span and "acquire" in words(fn.callee_name(call)))
+        before = (
+            call for call in fn.calls if call.span < start.span and "acquire" in identifier_words(fn.callee_name(call))
+        )
         return any(number == loop for call in before for number, _ in fn.blocks_of(call.block))
 
     def _drained(self, fn: Fn, loop: int, start: Call) -> bool:

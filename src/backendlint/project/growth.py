@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-from backendlint.project.taint.naming import words as identifier_words
+from backendlint.project.taint.naming import identifier_words
 
 _SMALL = re.compile(
     r"role|permission|setting|config|countr|currenc|language|locale|categor|type|status|plan|tier|feature|flag|option|version|field|"

@@ -12,7 +12,7 @@ from backendlint.facts.model import Call, Vid
 from backendlint.project.entities import Cls, Fn
 from backendlint.project.growth import accumulates, stays_small
 from backendlint.project.programs import fills_database, for_tests, only_by_hand
-from backendlint.project.taint.naming import words as identifier_words
+from backendlint.project.taint.naming import identifier_words
 from backendlint.project.webapi import for_admins
 
 if TYPE_CHECKING:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from backendlint.facts.model import Vid
 from backendlint.findings.model import Location
 from backendlint.project.entities import Fn
-from backendlint.project.taint.naming import sensitive, words
+from backendlint.project.taint.naming import identifier_words, sensitive
 
 if TYPE_CHECKING:
     from backendlint.project.model import Project
@@ -177,10 +177,10 @@ def secret_like(name: str, text: str) -> bool:
         return False
     if _KIND.fullmatch(stripped):
         return False
-    parts = words(name)
+    parts = identifier_words(name)
     if parts[-2:] == ("session", "key") and _ENTRY.fullmatch(stripped):
         return False
-    own = words(stripped)
+    own = identifier_words(stripped)
     if own == parts:
         return stripped == "password" == name
     if parts[-1:] == ("salt",) and _ENTRY.fullmatch(stripped):
@@ -205,7 +205,7 @@ def secret_like(name: str, text: str) -> bool:
 
 def issued_key(name: str, text: str) -> bool:
     """Whether a text, as the value of some key, has the shape of one that a service has issued: `cst-7f3a91c0...`."""
-    parts = words(name) if _ISSUED.fullmatch(text.strip()) else ()
+    parts = identifier_words(name) if _ISSUED.fullmatch(text.strip()) else ()
     return parts[-1:] == ("key",) and _OF_TABLE.isdisjoint(parts)
 
 
@@ -230,7 +230,7 @@ def is_password(project: Project, fn: Fn, vid: Vid) -> bool:
     for origin, mark in project.taint.labels(fn, vid).items():
         if origin.what != "secret" or "secret" in mark.cleared or not origin.path:
             continue
-        parts = words(origin.path[0])
+        parts = identifier_words(origin.path[0])
         named = not _PASSWORD.isdisjoint(parts) or not _SHORT.isdisjoint(parts[-1:])
         if named and _DIGEST.isdisjoint(parts):
             return True

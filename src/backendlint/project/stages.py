@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from backendlint.facts.model import FileFacts, Vid
 from backendlint.project.entities import Cls, Fn
 from backendlint.project.loops import block_at
-from backendlint.project.taint.naming import words as identifier_words
+from backendlint.project.taint.naming import identifier_words
 from backendlint.project.uses import ingredients
 
 if TYPE_CHECKING:

@@ -7,7 +7,7 @@ from functools import lru_cache
 from typing import TYPE_CHECKING
 
 from backendlint.project.answers import Answer, answers
-from backendlint.project.taint.naming import words as identifier_words
+from backendlint.project.taint.naming import identifier_words
 
 if TYPE_CHECKING:
     from backendlint.project.entities import Fn

@@ -18,7 +18,7 @@ from backendlint.project.taint.containers import composite
 from backendlint.project.taint.declared import SENT, takes_extra
 from backendlint.project.taint.identifiers import kept_as_secret
 from backendlint.project.taint.labels import CLEAN_TYPES, KEYS, MAX_PATH, NONE, Labels, Path, Trail
-from backendlint.project.taint.naming import is_public, words
+from backendlint.project.taint.naming import identifier_words, is_public
 from backendlint.project.taint.parsed import Parsed
 from backendlint.project.taint.returned import Returned
 from backendlint.project.taint.substitutions import replaced, substituted
@@ -163,7 +163,9 @@ class CallReads:
         """`vault.get_secret(name)` in a function for all settings, of which most are none."""
         named = call.args[0] if call.args else -1
         given = named >= 0 and fn.unguarded(named)[0] not in ("const", "name")
-        return given and not any("secret" in word or "credential" in word for word in words(fn.facts.qualname))
+        return given and not any(
+            "secret" in word or "credential" in word for word in identifier_words(fn.facts.qualname)
+        )
 
     def _names_its_keys(self, fn: Fn, call: Call, model: CallModel) -> bool:
         """A dump of a schema's object: its keys are the declared fields, whatever was sent."""

@@ -10,7 +10,7 @@ from backendlint.facts.model import Value, Vid
 from backendlint.project.entities import Fn
 from backendlint.project.taint import labels as lb
 from backendlint.project.taint.labels import KEYS, NONE, Labels, Path
-from backendlint.project.taint.naming import words
+from backendlint.project.taint.naming import identifier_words
 
 if TYPE_CHECKING:
     from backendlint.project.taint.reads import Reader
@@ -81,7 +81,7 @@ class Containers:
     def _entry(self, fn: Fn, key: Vid, vid: Vid, path: Path) -> Labels:
         """What stands under a key; what is called public there is no secret (`"public_key": pair.secret`)."""
         found, name = self.reader.read(fn, vid, path), fn.const(key)
-        public = bool(found) and isinstance(name, str) and not _PUBLIC.isdisjoint(words(name))
+        public = bool(found) and isinstance(name, str) and not _PUBLIC.isdisjoint(identifier_words(name))
         return lb.clear(found, ("secret",)) if public else found
 
     def _comp(self, fn: Fn, _vid: Vid, value: Value, path: Path) -> Labels:

@@ -14,7 +14,7 @@ from backendlint.project.entities import Fn
 from backendlint.project.literals import name_of_value
 from backendlint.project.loops import plain
 from backendlint.project.taint.flows import Flow, Hop
-from backendlint.project.taint.naming import place_words, sensitive, words
+from backendlint.project.taint.naming import identifier_words, place_words, sensitive
 from backendlint.project.variables import variable
 
 if TYPE_CHECKING:
@@ -59,13 +59,13 @@ def evident(project: Project, flow: Flow) -> bool:
 
 def _is_lookup(hop: Hop) -> bool:
     """`get_secret(name)` is given the name of a secret."""
-    first, *others = words(hop.edge.callee.name) or ("",)
+    first, *others = identifier_words(hop.edge.callee.name) or ("",)
     return first in _LOOKUPS and any(word.rstrip("s") in ("secret", "parameter") for word in others)
 
 
 def opens(fn: Fn, name: str) -> bool:
     """Whether a value of that name is a secret by itself: a bare `token` is one only among words that say what it opens."""
-    parts = words(name)
+    parts = identifier_words(name)
     if parts in _NOBODYS:
         return False
     plain = [part for part in parts if part not in _VAGUE]
@@ -107,12 +107,14 @@ def _inside(fn: Fn, value: Value) -> list[Vid]:
 
 def _is_entry(fn: Fn, vid: Vid, name: str) -> bool:
     """`session[session_key]`, `session.get(session_key)`: the name under which something is kept there."""
-    *holder, last = words(name) or ("",)
+    *holder, last = identifier_words(name) or ("",)
     if last != "key" or not holder:
         return False
     named = [(value[1], value[2]) for value in fn.facts.values if value[0] == "item"]
     named += [(receiver(fn, call), call.args[0]) for call in fn.calls if call.args and fn.callee_name(call) in _GETTERS]
-    return any(key == vid and list(words(name_of_value(fn, base))[-len(holder) :]) == holder for base, key in named)
+    return any(
+        key == vid and list(identifier_words(name_of_value(fn, base))[-len(holder) :]) == holder for base, key in named
+    )
 
 
 def _is_key(fn: Fn, vid: Vid) -> bool:

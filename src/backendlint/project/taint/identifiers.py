@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from backendlint.facts.model import Vid
 from backendlint.project.entities import Cls, Fn, Ref
 from backendlint.project.secrets import secret_like
-from backendlint.project.taint.naming import sensitive, words
+from backendlint.project.taint.naming import identifier_words, sensitive
 from backendlint.project.uses import operands
 
 if TYPE_CHECKING:
@@ -64,7 +64,7 @@ def kept_as_secret(fn: Fn, vid: Vid) -> bool:
         names += [str(fn.const(key)) for key, item in fn.facts.values[made][1] if item in carrying and key >= 0]
     if any(item.value in carrying for item in fn.facts.returns):
         names.append(fn.name)
-    return any(sensitive(name) == "secret" or not _CODES.isdisjoint(words(name)) for name in names)
+    return any(sensitive(name) == "secret" or not _CODES.isdisjoint(identifier_words(name)) for name in names)
 
 
 def _is_bool(project: Project, cls: Cls, name: str) -> bool:
@@ -83,7 +83,7 @@ class Identifiers:
         """Whether the value is an object that prints no secret of its own, or what a row is known by."""
         if self._is_word(fn, vid, name) or self._is_answer(fn, vid) or self._is_flag(fn, vid, name):
             return True
-        parts = words(name)
+        parts = identifier_words(name)
         if parts[-2:] == _ACCOUNT:
             return self._is_cloud(fn)
         if parts[-1] != _TOKEN:
@@ -103,7 +103,7 @@ class Identifiers:
 
     def in_address(self, name: str) -> bool:
         """Whether rows are known by a field of that name, which everybody sees in the addresses of their pages."""
-        return name in self._public and len(words(name)) > 1
+        return name in self._public and len(identifier_words(name)) > 1
 
     def _is_answer(self, fn: Fn, vid: Vid) -> bool:
         """Whether the value is a framework's response: what it holds is told where it is made."""
@@ -168,7 +168,7 @@ class Identifiers:
         known = self._clouds.get(fn.path)
         if known is None:
             named = (fn.path, *(item.target for item in fn.file.imports))
-            known = self._clouds[fn.path] = any(not _CLOUD.isdisjoint(words(text)) for text in named)
+            known = self._clouds[fn.path] = any(not _CLOUD.isdisjoint(identifier_words(text)) for text in named)
         return known
 
     def _is_object(self, ref: Ref) -> bool:

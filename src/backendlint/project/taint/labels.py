@@ -6,7 +6,7 @@ from collections.abc import Collection, Iterable
 from typing import NamedTuple
 
 from backendlint.facts.model import Span
-from backendlint.project.taint.naming import sensitive, words
+from backendlint.project.taint.naming import identifier_words, sensitive
 
 Path = tuple[str, ...]
 """An access path: attribute names, `[key]` with the key's repr, `[*]` for any item."""
@@ -247,7 +247,7 @@ def part(labels: Labels, path: Path) -> Labels:
     """Labels of the part at `path` of what was made of these: `json.loads(token)["host"]` is no secret by its name."""
     if not labels or not path:
         return labels
-    own = set(words(path[0])) - _WHOLE_PARTS
+    own = set(identifier_words(path[0])) - _WHOLE_PARTS
     if not own or all(word.isdigit() for word in own) or sensitive(path[0]):
         return labels
     return {origin: mark for origin, mark in labels.items() if origin.what not in ("secret", "personal")}

@@ -96,32 +96,37 @@ _CONTACT_HARMLESS = _HARMLESS | frozenset({"sent", "client", "sender", "host", "
 
 
 @lru_cache(maxsize=65536)
-def words(name: str) -> tuple[str, ...]:
+def identifier_words(name: str) -> tuple[str, ...]:
     """The lower-case words of an identifier: `userAPIKey2` -> user, api, key, 2."""
     return tuple([word.lower() for word in _WORDS.findall(name)])
+
+
+def snake(name: str) -> str:
+    """`OrderLine` -> order_line; what stands together in capitals stays together: `SMSCode` -> smscode."""
+    return re.sub(r"(?<=[a-z0-9])(?=[A-Z])", "_", name).lower()
 
 
 def place_words(fn: Fn) -> set[str]:
     """The words of a function's name, its class's, its file's and that of the folder."""
     *_, folder, file = ("", *fn.path.removesuffix(".py").split("/"))
-    return {*words(fn.facts.qualname), *words(file), *words(folder)}
+    return {*identifier_words(fn.facts.qualname), *identifier_words(file), *identifier_words(folder)}
 
 
 def names_key(name: str) -> bool:
     """Whether the name is that of a row's key, which is a number or a UUID most often."""
-    return not _KEYS.isdisjoint(words(name)[-1:])
+    return not _KEYS.isdisjoint(identifier_words(name)[-1:])
 
 
 def is_public(name: str) -> bool:
     """`signer_public_key_data`: the half of a pair that is there to be given away."""
-    parts = words(name)
+    parts = identifier_words(name)
     return any(pair in _PUBLIC_PAIRS for pair in itertools.pairwise(parts))
 
 
 @lru_cache(maxsize=65536)
 def sensitive(name: str) -> str:
     """`secret`, `personal` (identity and payment data), `contact` (email, phone, birthday), or ""."""
-    parts = words(name)
+    parts = identifier_words(name)
     if not parts:
         return ""
     pairs = {tuple(parts[i : i + 2]) for i in range(len(parts) - 1)}

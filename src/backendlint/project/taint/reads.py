@@ -23,7 +23,7 @@ from backendlint.project.taint.guards import Guards
 from backendlint.project.taint.identifiers import Identifiers
 from backendlint.project.taint.instances import without_exceptions
 from backendlint.project.taint.labels import CLEAN_TYPES, MAX_PATH, NONE, Labels, Mark, Origin, Path, Trail
-from backendlint.project.taint.naming import is_public, sensitive, words
+from backendlint.project.taint.naming import identifier_words, is_public, sensitive
 from backendlint.project.taint.operators import Operators
 from backendlint.project.taint.pairs import Pairs
 from backendlint.project.taint.rendering import QUOTED, Rendering
@@ -191,7 +191,9 @@ class Reader:
                 if binding.value >= 0 and sensitive(binding.name):
                     op = fn.facts.values[binding.value][0]
                     spoken = self._is_link(fn, binding.value) or self._is_constant(fn, binding.value)
-                    loops = op == "elem" and len(words(binding.name)) > 1  # a row of tokens is one of words most often
+                    loops = (
+                        op == "elem" and len(identifier_words(binding.name)) > 1
+                    )  # a row of tokens is one of words most often
                     if (op in _NAMED or loops) and not spoken:
                         known[binding.value] = binding.name
         return known
@@ -201,7 +203,7 @@ class Reader:
         """`password = reset_link(user)`: what is called says it better."""
         value = fn.facts.values[vid]
         value = fn.facts.values[value[1]] if value[0] == "await" else value
-        return value[0] == "call" and words(fn.callee_name(fn.facts.calls[value[1]]))[-1:] in (
+        return value[0] == "call" and identifier_words(fn.callee_name(fn.facts.calls[value[1]]))[-1:] in (
             ("link",),
             ("url",),
             ("uri",),

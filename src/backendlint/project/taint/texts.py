@@ -15,7 +15,7 @@ from backendlint.findings.model import Location
 from backendlint.project.binding import bind
 from backendlint.project.entities import Fn
 from backendlint.project.taint.labels import HIDDEN
-from backendlint.project.taint.naming import names_key, words
+from backendlint.project.taint.naming import identifier_words, names_key
 from backendlint.project.taint.sinks import SinkSite
 
 if TYPE_CHECKING:
@@ -157,10 +157,12 @@ class Finder:
         op = value[0]
         if op == "call":
             func = fn.facts.values[fn.facts.calls[value[1]].func]
-            return func[0] in ("attr", "name") and not _READS.isdisjoint(words(str(func[-1]).rpartition(".")[2]))
+            return func[0] in ("attr", "name") and not _READS.isdisjoint(
+                identifier_words(str(func[-1]).rpartition(".")[2])
+            )
         if op not in ("param", "attr", "item", "name", "elem", "unpack", "outer"):
             return False
-        return _NO_VALUE.isdisjoint(words(_name(fn, vid)))
+        return _NO_VALUE.isdisjoint(identifier_words(_name(fn, vid)))
 
     def _pieces(self, fn: Fn, vid: Vid, depth: int) -> Iterator[Vid]:
         """A built text's parts, constants and others, in order."""
