@@ -201,10 +201,8 @@ def notes_reading(write: Write, below: list[str]) -> bool:
     the way."""
     if traces(write.entity.rpartition(".")[2], READ) or any(map(READ.search, below)):
         return True
-    fn, call = write.fn, write.call
-    fields = fn.unguarded(call.kwarg("update_fields")) if call.kwarg("update_fields") >= 0 else ("",)
-    named = [fn.const(vid) for vid in fields[1]] if fields[0] in ("list", "tuple") else []
-    named += [name for name, _ in call.kwargs] if write.op == "update" else []
+    updated = [name for name, _ in write.call.kwargs] if write.op == "update" else []
+    named = [*write.update_fields, *updated]
     return bool(named) and all(isinstance(name, str) and READ.search(name) for name in named)
 
 

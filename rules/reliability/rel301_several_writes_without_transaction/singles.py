@@ -111,9 +111,7 @@ def _touches(step: Durable) -> bool:
         stored = [item.name for item in fn.facts.stores if item.name and path_of(fn, item.base) == saved]
         if (len(saved) > 1 or _only_saved(fn, saved)) and stored and all(_TOUCH.search(name) for name in stored):
             return True  # `line.order.modified_at = now`, `line.order.save()`
-    fields = call.kwarg("update_fields")
-    value = fn.facts.values[fields] if fields >= 0 else ("",)
-    names = [fn.const(vid) for vid in value[1]] if value[0] in ("list", "tuple", "set") else []
+    names = step.write.update_fields
     return bool(names) and all(isinstance(name, str) and _TOUCH.search(name) for name in names)
 
 

@@ -10,7 +10,6 @@ from backendlint.api import (
     Hit,
     Project,
     Step,
-    Vid,
     Write,
     decorator_models,
     ingredients,
@@ -219,19 +218,13 @@ def columns(project: Project, write: Write) -> set[str]:
         held = [fn.unguarded(vid) for vid in call.args]
         keys = [fn.const(key) for value in held if value[0] == "dict" for key, _ in value[1]]
         return {str(key) for key in (*keys, *(key for key, _ in call.kwargs)) if isinstance(key, str) and key != "**"}
-    named = [fn.const(vid) for key, kept in call.kwargs if key == "update_fields" for vid in _items(fn, kept)]
-    if named:
-        return {str(name) for name in named}
+    if write.update_fields:
+        return {str(name) for name in write.update_fields}
     return {
         store.name
         for store in fn.facts.stores
         if store.name and any(ref.name == write.entity for ref in project.refs(fn, store.base))
     }
-
-
-def _items(fn: Fn, vid: Vid) -> tuple[Vid, ...]:
-    value = fn.unguarded(vid)
-    return tuple(value[1]) if value[0] in ("list", "tuple", "set") else ()
 
 
 def inserts(write: Write) -> bool:

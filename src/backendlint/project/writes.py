@@ -68,6 +68,13 @@ class Write(NamedTuple):
     def creates(self) -> bool:
         return self.op in CREATES
 
+    @property
+    def update_fields(self) -> list[object]:
+        """The columns that `save(update_fields=[...])` names; `...` for one that is not written out."""
+        vid = self.call.kwarg("update_fields")
+        value = self.fn.unguarded(vid) if vid >= 0 else ("",)
+        return [self.fn.const(item) for item in value[1]] if value[0] in ("list", "tuple", "set") else []
+
     def calls(self, chain: tuple[Edge, ...]) -> list[tuple[Fn, Call | None]]:
         """The calls that lead to it, with its own."""
         return [*((edge.caller, edge.call) for edge in chain), (self.fn, self.call)]
