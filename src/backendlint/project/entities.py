@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
@@ -57,13 +58,9 @@ class Fn:
         """The values of one operation (`attr`, `const`, `compare` ...), by vid: the table is walked through once only."""
         table = self._by_operation
         if table is None:
-            table = self._by_operation = {}
+            table = self._by_operation = defaultdict(list)
             for vid, value in enumerate(self.facts.values):
-                known = table.get(value[0])
-                if known is None:
-                    table[value[0]] = [vid]
-                else:
-                    known.append(vid)
+                table[value[0]].append(vid)
         return table.get(operation, ())
 
     def made_of(self, vid: Vid) -> Sequence[Vid]:

@@ -145,13 +145,14 @@ class Project:
 
     def subclasses(self, cls: Cls) -> list[Cls]:
         """Direct and indirect subclasses."""
-        found, todo = [], list(cls.subclasses)
+        found: dict[Cls, None] = {}
+        todo = list(cls.subclasses)
         while todo:
             item = todo.pop()
             if item not in found:
-                found.append(item)
+                found[item] = None
                 todo.extend(item.subclasses)
-        return found
+        return list(found)
 
     # what values mean
 

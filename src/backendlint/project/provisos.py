@@ -38,28 +38,30 @@ class Provisos:
 
     def __init__(self, project: Project) -> None:
         self.project = project
-        self._exits: dict[str, list[tuple[int, Span, frozenset[Proviso]]]] = {}
+        self._exits: dict[Fn, list[tuple[int, Span, frozenset[Proviso]]]] = {}
+        self._blocks: dict[tuple[Fn, int], tuple[frozenset[Proviso], list[tuple[Span, frozenset[Proviso]]]]] = {}
 
     def of(self, fn: Fn, block: int, span: Span) -> frozenset[Proviso]:
         """By the branches around a place, and by those before it that leave the function."""
         if not fn.facts.params or len(fn.facts.blocks) == 1:
             return _NONE
-        found: frozenset[Proviso] = _NONE
-        for test, outcome in fn.tests_of(block):
-            found |= self._test(fn, test, outcome)
-        left = self._left(fn)
-        if left:
-            above = {number for number, _ in fn.blocks_of(block)}
-            found = found.union(
-                *(said for parent, exit_span, said in left if parent in above and exit_span[2:] <= span[:2])
-            )
-        return found
+        known = self._blocks.get((fn, block))
+        if known is None:
+            known = self._blocks[fn, block] = self._of_block(fn, block)
+        around, left = known
+        return around.union(*(said for exit_span, said in left if exit_span[2:] <= span[:2])) if left else around
+
+    def _of_block(self, fn: Fn, block: int) -> tuple[frozenset[Proviso], list[tuple[Span, frozenset[Proviso]]]]:
+        """What the branches around a block say, and beside it what those say that leave the function."""
+        around = _NONE.union(*(self._test(fn, test, outcome) for test, outcome in fn.tests_of(block)))
+        above = {number for number, _ in fn.blocks_of(block)}
+        return around, [(span, said) for parent, span, said in self._left(fn) if parent in above]
 
     def _left(self, fn: Fn) -> list[tuple[int, Span, frozenset[Proviso]]]:
         """`if not strict: return`: what follows is reached with `strict` alone."""
-        known = self._exits.get(fn.fqn)
+        known = self._exits.get(fn)
         if known is None:
-            known = self._exits[fn.fqn] = [
+            known = self._exits[fn] = [
                 (item.parent, item.span, said)
                 for item in fn.facts.blocks
                 if item.kind == "if"

@@ -380,8 +380,8 @@ class Resolver:
         """What a call calls; an object of a library is called by its `__call__`, where that is modelled."""
         refs = self.registries.called(fn, call, self.refs(fn, call.func))
         own = self.project.functions
-        changed = any(ref.kind == "libinst" or (ref.kind == "func" and own[ref.name].decorators) for ref in refs)
-        return tuple(map(self._called, refs)) if changed else refs
+        objects = (ref.kind == "libinst" or (ref.kind == "func" and own[ref.name].decorators) for ref in refs)
+        return tuple(map(self._called, refs)) if refs and any(objects) else refs
 
     def _called(self, ref: Ref) -> Ref:
         if ref.kind == "func":  # a library's decorator may make an object of it, whose call does something else

@@ -27,10 +27,8 @@ class Registries:
 
     def called(self, fn: Fn, call: Call, known: Refs) -> Refs:
         """What `HANDLERS[kind](...)` and `found = HANDLERS.get(kind); found(...)` call, where more is known than one of them."""
-        if not all(ref.kind == "func" for ref in known):
-            return known
         table = self._table(fn, call.func)
-        if not table:
+        if not table or not all(ref.kind == "func" for ref in known):
             return known
         if table not in self._tables:
             self._tables[table] = ()
@@ -43,7 +41,9 @@ class Registries:
         """The dotted name of the module's variable of which one item is called by a key that varies; not by what the value itself
         is (`CONVERSIONS[type(value)](value)`): each of those takes other values."""
         value = fn.unguarded(vid)
-        keys = value[2:3] if value[0] == "item" else fn.calls[value[1]].args[:1] if value[0] == "call" else ()
+        if value[0] not in ("item", "call"):  # nearly always
+            return ""
+        keys = value[2:3] if value[0] == "item" else fn.calls[value[1]].args[:1]
         if any(fn.func_of(fn.unguarded(key)) == ("name", "builtins.type") for key in keys):
             return ""
         if value[0] == "item" and fn.const(value[2]) is ...:
