@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from backendlint.facts.model import Vid
 from backendlint.findings.model import Step
 from backendlint.project.entities import Fn
+from backendlint.project.stages import is_on
 
 if TYPE_CHECKING:
     from backendlint.project.model import Project
@@ -20,7 +21,7 @@ def atomic_requests(project: Project) -> Step | None:
     for file in project.files.values():
         module = project.module_function(file)
         for place, value in _said(module):
-            if _is_true(module, value):
+            if is_on(module, value):
                 return Step(module.place(place), "every request is a transaction")
     return None
 
@@ -35,12 +36,3 @@ def _said(module: Fn) -> Iterator[tuple[Vid, Vid]]:
             yield store.key, store.value
     for call in module.calls:
         yield from ((item, item) for key, item in call.kwargs if key == _NAME)
-
-
-def _is_true(module: Fn, vid: Vid) -> bool:
-    """True, or what the environment may say otherwise: `env.bool("DB_ATOMIC_REQUESTS", default=True)`."""
-    value = module.value(vid)
-    if value[0] == "call":
-        call = module.calls[value[1]]
-        return module.const(call.kwarg("default")) is True or any(module.const(arg) is True for arg in call.args[1:2])
-    return module.const(vid) is True

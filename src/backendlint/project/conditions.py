@@ -47,11 +47,7 @@ def _matches(project: Project, fn: Fn, vid: Vid, wanted: object) -> bool:
 
 def _extends(project: Project, ref: Ref, name: str) -> bool:
     """`class Loader(yaml.SafeLoader)`: a class of the project's that is one of that kind."""
-    return (
-        ref.kind == "class"
-        and ref.name in project.classes
-        and name in project.hierarchy.library_bases(project.classes[ref.name])
-    )
+    return ref.kind == "class" and project.hierarchy.is_a(project.classes[ref.name], name)
 
 
 def _shaped(project: Project, fn: Fn, vid: Vid, wanted: str) -> bool:

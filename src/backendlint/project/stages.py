@@ -67,7 +67,7 @@ def develops(project: Project, file: FileFacts, setting: str = "") -> bool:
     if _SWITCH not in file.names:
         return False
     bases = _bases(project, file)
-    if not bases or not any(_is_on(*item) for item in _switches(project, file)):
+    if not bases or not any(is_on(*item) for item in _switches(project, file)):
         return False
     folder = file.path.rpartition("/")[0]
     return any(
@@ -122,7 +122,7 @@ def _off(project: Project, file: FileFacts) -> bool:
     return bool(found) and all(value is False for value in found)
 
 
-def _is_on(fn: Fn, vid: Vid) -> bool:
+def is_on(fn: Fn, vid: Vid) -> bool:
     """`True`, or what the environment says with that as its default: `env.bool("DEBUG", True)`."""
     if fn.value(vid)[0] == "const":
         return fn.const(vid) is True
