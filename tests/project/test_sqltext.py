@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import ast
 from pathlib import Path
 
 import pytest
 
 from backendlint.facts.extract import extract
 from backendlint.facts.model import Span
+from backendlint.parse import parse
 from backendlint.project.libraries import Libraries
 from backendlint.project.libraries_compile import compile_files
 from backendlint.project.model import Project, link
@@ -24,9 +24,11 @@ BARE = Libraries(compile_files([]), "none")
 def project_of(**files: str) -> Project:
     """A project of files named by their modules, without library models."""
     sources = {f"{name}.py": text for name, text in files.items()}
+    trees = {path: parse(text.encode(), path).tree for path, text in sources.items()}
     facts = {
-        path: extract(ast.parse(text), text, path=path, module=path.removesuffix(".py"), is_package=False)
-        for path, text in sources.items()
+        path: extract(tree, sources[path], path=path, module=path.removesuffix(".py"), is_package=False)
+        for path, tree in trees.items()
+        if tree is not None
     }
     return link(Path(), facts, BARE, lambda path: sources[path])
 
@@ -52,6 +54,8 @@ def words_at(code: str, text: SqlText, word: str) -> str:
         'cur.execute("SELECT \\"a\\"\\tFROM spot\\n WHERE b = 1")',
         "cur.execute(r\"SELECT a FROM spot WHERE b ~ '\\d'\")",
         "cur.execute(f\"SELECT {x} FROM spot WHERE b = '{y!r:>{w}}' AND c = 1\")",
+        'type Name = str\ncur.execute(f"SELECT {x} FROM spot WHERE b = {y}")',
+        'type Name = str\ncur.execute(f"SELECT {x} FROM "  # where\n    f"spot WHERE b = {{}}{y}")',
         'cur.execute("SELECT %s FROM spot WHERE b = %%s" % x)',
         'cur.execute("SELECT {} FROM spot WHERE b = {{}}".format(x))',
         'cur.execute("SELECT " + x + " FROM spot WHERE b = 1")',

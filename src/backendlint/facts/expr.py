@@ -249,8 +249,8 @@ class Expressions(Table):
         for part in node.values:
             if isinstance(part, ast.FormattedValue):
                 parts.append(self._formatted(part))
-            elif isinstance(part, ast.Constant):
-                parts.append(self.add(("const", part.value), part))
+            elif isinstance(part, ast.Constant):  # placed at the whole text, as CPython before 3.12 does
+                parts.append(self.add(("const", part.value), node))
             else:
                 parts.append(self.visit(part))
         if len(parts) == 1 and self.facts.values[parts[0]][0] == "const":
