@@ -301,6 +301,13 @@ def _shared(left: str, right: str) -> int:
     return count
 
 
+def is_inner(fn: Fn, vid: Vid) -> bool:
+    """Whether the rows of a manager are compared within another query, of which they are a part: `id__in=ship.ports.all()`."""
+    span = fn.facts.span_of(vid)
+    compared = (item for call in fn.calls for key, item in call.kwargs if key.endswith("__in"))
+    return any(fn.facts.span_of(item).holds(span) for item in compared)
+
+
 def declared(project: Project, fn: Fn, vid: Vid) -> Relation | None:
     """The relation that a value reads: `order.customer`."""
     value = fn.facts.values[vid]

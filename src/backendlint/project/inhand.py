@@ -17,8 +17,30 @@ def rows_in_hand(fn: Fn, block: int) -> bool:
 
 def looks_first(fn: Fn, block: int, span: Span) -> bool:
     """Whether a place is reached only where a row does not have what its query may have put there: `if hasattr(line, "weight"):
-    return line.weight`."""
-    return any(_lacks(fn, test, outcome) for test, outcome in fn.tests_before(block, span, ("return",)) if test >= 0)
+    return line.weight`, `try: return self.kept_crew ... except AttributeError:`."""
+    tests = fn.tests_before(block, span, ("return",))
+    return any(_lacks(fn, test, outcome) for test, outcome in tests if test >= 0) or _missed(fn, block)
+
+
+def _missed(fn: Fn, block: int) -> bool:
+    """Whether it was tried before to read of the row what its class does not name."""
+    tries = [part for _, part in fn.blocks_of(block) if part.kind == "except" and _caught(fn, part.value)]
+    if not tries or fn.cls is None:
+        return False
+    kept = {*(store.name for store in fn.facts.stores), *fn.cls.facts.attributes, *fn.cls.methods}
+    inside = [fn.facts.blocks[part.group].span for part in tries]
+    return any(
+        value[1] >= 0 and fn.unguarded(value[1]) == ("param", 0) and value[2] not in kept
+        for vid in fn.made_by("attr")
+        if any(span.holds(fn.facts.span_of(vid)) for span in inside)
+        for value in (fn.facts.values[vid],)
+    )
+
+
+def _caught(fn: Fn, vid: Vid) -> bool:
+    value = fn.unguarded(vid) if vid >= 0 else ("",)
+    parts = [fn.unguarded(item) for item in value[1]] if value[0] == "tuple" else [value]
+    return ("name", "builtins.AttributeError") in parts
 
 
 def _lacks(fn: Fn, test: Vid, outcome: bool) -> bool:

@@ -7,15 +7,16 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from backendlint.facts.model import Call, Vid
 from backendlint.findings.model import Location, Step
-from backendlint.project.associations import Relation, declared
+from backendlint.project.associations import Relation, declared, is_inner
 from backendlint.project.binding import bind, unchanged
 from backendlint.project.entities import Cls, Fn, Refs
 from backendlint.project.inhand import looks_first
+from backendlint.project.loops import block_at
 from backendlint.project.origins import Origin, Path
 from backendlint.project.queries import Query
 from backendlint.project.uniqueness import filters_one
 from backendlint.project.viewrows import narrows
-from backendlint.project.viewserializers import serializer_for
+from backendlint.project.viewserializers import excluded, serializer_for
 
 if TYPE_CHECKING:
     from backendlint.project.model import Project
@@ -111,7 +112,24 @@ def _call(project: Project, fn: Fn, call: Call, serializer: Cls) -> Iterator[Ser
 
 
 def _view(project: Project, cls: Cls) -> Iterator[Serialized]:
-    """A generic view that lists: its serializer_class against its queryset."""
+    """A generic view that lists: its serializer_class against its queryset, less what it loads for the page that it shows."""
+    paged = _paged(project, cls)
+    for item in _listed(project, cls):
+        if item.read.sends or not any(origin.open or origin.loads.has(item.read.path) for origin in paged):
+            yield item
+
+
+def _paged(project: Project, cls: Cls) -> list[Origin]:
+    """The queries by which a `paginate_queryset` fetches the page's rows anew."""
+    method = project.method(cls, "paginate_queryset")
+    if method is None:
+        return []
+    begun = {method, *(edge.callee for edge in project.graph.callees(method))}
+    found = (origin for vid in method.returned for origin in project.origins.of(method, vid))
+    return [origin for origin in found if origin.steps and origin.steps[-1].fn in begun]
+
+
+def _listed(project: Project, cls: Cls) -> Iterator[Serialized]:
     serializer = serializer_for(project, cls, _LISTS) if _lists_itself(project, cls) else None
     if serializer is None:
         return
@@ -152,23 +170,32 @@ def _judged(
     origins = [item for item in origins if item.steps and not filters_one(project, item)]
     if not origins or _of_another(project, fn, vid, serializer):
         return
-    asked = [origin for origin in origins if not _loaded_elsewhere(origin, origins)]
     for read in field_reads(project, serializer):
-        for origin in asked:
+        for origin in origins:
             whole = (*origin.path, *read.path)
-            if read.sends or not (origin.loads.has(whole) or _leads_back(project, serializer, read, origin.path)):
+            loaded = origin.loads.has(whole) or _loaded_elsewhere(origin, origins, whole)
+            if read.sends or not (loaded or _leads_back(project, serializer, read, origin.path)):
                 source = Step(fn.place(vid), "the objects come from here")
                 yield Serialized(place, function, serializer, read, source)
                 break
 
 
-def _loaded_elsewhere(origin: Origin, origins: list[Origin]) -> bool:
-    """Whether the same query goes on with what the serializer's class says: `if hasattr(cls, "RELATED"): query.select_related(*...)`."""
-    length = len(origin.steps)
+def _loaded_elsewhere(origin: Origin, origins: list[Origin], path: Path) -> bool:
+    """Whether the same query loads it where a test says so, which knows what is shown: `if hasattr(cls, "RELATED"):
+    query.select_related(*...)`, `if "lines" in wanted: query.prefetch_related("lines")`."""
     return any(
-        item.loads.wild and len(item.steps) > length and item.steps[len(item.steps) - length :] == origin.steps
+        item is not origin and item.path == origin.path and item.loads.has(path) and _goes_on(origin, item)
         for item in origins
     )
+
+
+def _goes_on(origin: Origin, other: Origin) -> bool:
+    """Whether a query has all steps of another, in the same order, and steps that load in branches that a list may take."""
+    steps = iter(other.steps)
+    if any(step not in steps for step in origin.steps):
+        return False
+    added = (step for step in other.steps if step not in origin.steps)
+    return not any(excluded(step.fn, step.fn.tests_of(step.call.block), _LISTS) for step in added)
 
 
 def _of_another(project: Project, fn: Fn, vid: Vid, serializer: Cls) -> bool:
@@ -305,7 +332,9 @@ def _method(project: Project, method: Fn, prefix: Path, slot: int) -> Iterator[F
     reason = project.queries.reason(method)
     if reason is not None:
         edges, deep = project.queries.chain(method)
-        if deep is not None and edges and looks_first(method, edges[0].block, edges[0].span):
+        asked = [(edge.caller, edge.block, edge.span) for edge in edges]
+        asked += [(deep.fn, deep.block, deep.span)] if deep is not None else []
+        if any(looks_first(*place) for place in asked):
             return
         if deep is not None and edges:
             place = method.location(edges[0].span)
@@ -314,13 +343,32 @@ def _method(project: Project, method: Fn, prefix: Path, slot: int) -> Iterator[F
     for vid, value in enumerate(method.facts.values):
         if value[0] == "attr" and method.facts.values[value[1]] == ("param", slot):
             relation = declared(project, method, vid) or _of_model(project, method, str(value[2]))
-            if relation is not None:
+            inner = relation is not None and relation.manager and is_inner(method, vid)
+            if relation is not None and not inner and not _outside_requests(method, vid):
                 narrowed = relation.manager and _asked_anew(method, vid)
                 text = f"{shown} {'asks' if narrowed else 'reads'} `{value[2]}`"
                 yield FieldRead(
                     (*prefix, str(value[2])), method.place(vid), text, None, narrowed=narrowed, own=relation.manager
                 )
                 return
+
+
+def _outside_requests(method: Fn, vid: Vid) -> bool:
+    """`self.context["request"].user.shop if self.context.get("request") else row.shop`: read where no view shows the rows."""
+    tests = method.tests_of(block_at(method, method.facts.span_of(vid)))
+    return any(not outcome and _asks_for_request(method, test) for test, outcome in tests if test >= 0)
+
+
+def _asks_for_request(method: Fn, test: Vid) -> bool:
+    """`self.context.get("request")`, `"request" in self.context`."""
+    value = method.unguarded(test)
+    if value[0] == "compare" and value[1] == ("in",):
+        key, context = value[2]
+    elif value[0] == "call" and method.func_of(value)[::2] == ("attr", "get") and method.calls[value[1]].args:
+        key, context = method.calls[value[1]].args[0], method.func_of(value)[1]
+    else:
+        return False
+    return method.const(key) == "request" and method.unguarded(context)[::2] == ("attr", "context")
 
 
 def _asked_anew(method: Fn, manager: Vid) -> bool:

@@ -31,7 +31,7 @@ def _chosen(project: Project, cls: Cls, owners: Sequence[Cls], action: str) -> s
             found = set()
             for item in chosen.facts.returns:
                 tests = chosen.tests_before(item.block, item.span, ("return", "raise"))
-                if item.value < 0 or _excluded(chosen, tests, action):
+                if item.value < 0 or excluded(chosen, tests, action):
                     continue
                 for vid in _parts(chosen, item.value, action):
                     found |= _named(project, cls, chosen, vid, owners[number + 1 :], action)
@@ -50,7 +50,7 @@ def _parts(fn: Fn, vid: Vid, action: str) -> Iterator[Vid]:
     if value[0] == "phi":
         for item in value[1]:
             block = block_at(fn, fn.facts.span_of(item))
-            if item != vid and not _excluded(fn, fn.tests_of(block), action):
+            if item != vid and not excluded(fn, fn.tests_of(block), action):
                 yield from _parts(fn, item, action)
     else:
         yield vid
@@ -95,7 +95,8 @@ def _table(project: Project, cls: Cls, fn: Fn, base: Vid) -> tuple[Fn, Value]:
     return (stated[0], stated[0].unguarded(stated[1])) if stated is not None else (fn, value)
 
 
-def _excluded(fn: Fn, tests: Iterable[tuple[Vid, bool]], action: str) -> bool:
+def excluded(fn: Fn, tests: Iterable[tuple[Vid, bool]], action: str) -> bool:
+    """Whether the view does not come past these tests for the action."""
     return any(_asked(fn, vid, action) is (not outcome) for vid, outcome in tests if vid >= 0)
 
 
