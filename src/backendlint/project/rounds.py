@@ -33,6 +33,10 @@ _COMPARED = re.compile(
     rf"(?:[=<>]|\b(?:I?LIKE|IN|BETWEEN|AND|LIMIT|OFFSET|VALUES|ANY)\b)[\s('\"%]*(?:{HOLE.pattern})", re.IGNORECASE
 )
 """A value that is put into a statement's text."""
+_FROM_TABLE = ("query", "select")
+_CONDITION = "django.db.models.Q"
+_NARROWS = ("filter", "exclude")
+_PARTS = ("param", "elem", "unpack", "attr", "item")
 _HANDLES = frozenset({"db-engine", "db-connection", "db-session", "db-cursor"})
 
 
@@ -42,7 +46,14 @@ def apart(project: Project, query: Query, edges: Sequence[Edge], of_item: Callab
 
     `of_item` tells which values of the loop's function are made of the item.
     """
-    telling = chain(_handles(project, query), _lookups(query), _holders(project, query), _texts(project, query, edges))
+    telling = chain(
+        _handles(project, query),
+        _tables(query),
+        _lookups(query),
+        _conditions(project, query),
+        _holders(project, query),
+        _texts(project, query, edges),
+    )
     if not edges:
         return any(map(of_item, telling))
     return any(decides(edges, query._replace(vid=vid, call=None), of_item, closures=False) for vid in telling)
@@ -69,6 +80,18 @@ def _handles(project: Project, query: Query) -> Iterator[Vid]:
             if _opened(fn, base):
                 yield base
             return
+        for vid in call.passed:  # `for shelf in shelves_of(session)`, which gives a query
+            if _is_handle(project, fn, vid) and _opened(fn, vid):
+                yield vid
+
+
+def _tables(query: Query) -> Iterator[Vid]:
+    """What names the table that is asked, where that is no constant: `session.query(model)`."""
+    fn = query.fn
+    for call in chained_calls(fn, query.vid, MAX_CHAIN):
+        if fn.callee_name(call) in _FROM_TABLE and len(call.args) == 1:
+            if fn.unguarded(call.args[0])[0] in _PARTS:
+                yield call.args[0]
 
 
 def _lookups(query: Query) -> Iterator[Vid]:
@@ -77,6 +100,19 @@ def _lookups(query: Query) -> Iterator[Vid]:
     for call in chained_calls(fn, query.vid, MAX_CHAIN):
         for spread in (fn.unguarded(vid) for key, vid in call.kwargs if key == "**"):
             yield from (key for key, _ in spread[1] if key >= 0) if spread[0] == "dict" else ()
+
+
+def _conditions(project: Project, query: Query) -> Iterator[Vid]:
+    """What a query is narrowed by, where a function of the project chooses that (`filter(condition_of(name))`): another condition
+    for each, and no key by which all could be fetched."""
+    fn = query.fn
+    for call in chained_calls(fn, query.vid, MAX_CHAIN):
+        for vid in call.args if fn.callee_name(call) in _NARROWS else ():
+            value = fn.unguarded(vid)
+            made = project.targets(fn, fn.calls[value[1]]) if value[0] == "call" else []
+            chosen = any(len(target.facts.returns) > 1 for target in made)
+            if chosen and any(ref.name == _CONDITION for ref in project.refs(fn, vid)):
+                yield vid
 
 
 def _holders(project: Project, query: Query) -> Iterator[Vid]:
