@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 
-from backendlint.api import Call, Fn, LazyRead, Project, Repeated, Span, name_of, stored_entity
+from backendlint.api import Block, Call, Fn, LazyRead, Project, Repeated, Span, name_of, stored_entity
 
 WORK = ("commit", "http", "mail", "queue-publish", "subprocess", "cloud", "db-write")
 """Effects that make the loop's body a unit of work of its own: its query is one step among others."""
@@ -17,6 +18,8 @@ ACTS = re.compile(
     r"|deactivate|ensure|upsert)(_|$)|\w+_or_create(_|$))"
 )
 """Names of functions that do something for each item, even where what they do it with could not be followed."""
+SENDS = re.compile(r"_*(send|notify|publish|broadcast)(_|$)")
+"""Names of functions that bring something to somebody, whatever library or plugin they do it with."""
 CLEARS = re.compile(
     r"_*((full|hard|soft|really|do)_)?(purge|destroy|shred|erase|wipe|archive|release|clean|cleanup|clear|anonymi[sz]e|unregister|tear_?down)(_|$)"
 )
@@ -24,21 +27,30 @@ CLEARS = re.compile(
 
 
 def beside_work(project: Project, item: Repeated | LazyRead) -> bool:
-    """Whether the loop's body also calls other services or commits for each item: the query is one step of a unit of work."""
+    """Whether the loop's body also calls other services, commits or sends something for each item: the query is one step of a
+    unit of work."""
     fn = item.fn
     if _transaction_each(project, fn, item.loop):
         return True
+    branches: set[tuple[int, str]] = set()
     for call in fn.calls:
-        way = [block for _, block in fn.blocks_of(call.block)]
-        if call.span == item.span or all(block.span != item.loop for block in way):
+        way = list(fn.blocks_of(call.block))
+        if call.span == item.span or all(block.span != item.loop for _, block in way):
             continue
-        within = way[: next(number for number, block in enumerate(way) if block.span == item.loop)]
-        always = all(block.kind not in ("if", "else") for block in within)
-        commits = always and any("commit" in model.effect for model in project.models(fn, call))
+        within = way[: next(number for number, (_, block) in enumerate(way) if block.span == item.loop)]
         effects = project.effects.call_effects(fn, call)
-        if commits or not OUTSIDE.isdisjoint(effects) or _asks_client(fn, call, effects):
+        if not OUTSIDE.isdisjoint(effects) or _asks_client(fn, call, effects):
             return True
-    return False
+        name = fn.callee_name(call)
+        if SENDS.match(name) or ("commit" in effects and not name.endswith("or_create")):
+            branches.add(_branch(within))
+    return (-1, "") in branches or any((number, "else") in branches for number, kind in branches if kind == "if")
+
+
+def _branch(within: Sequence[tuple[int, Block]]) -> tuple[int, str]:
+    """The `if` in whose branch a place of a loop lies, and which it is; (-1, "") where each round comes there."""
+    tests = [(block.group, block.kind) for _, block in within if block.kind in ("if", "else")]
+    return (-1, "") if not tests else tests[0] if len(tests) == 1 else (-2, "")
 
 
 def _asks_client(fn: Fn, call: Call, effects: set[str]) -> bool:
