@@ -15,10 +15,23 @@ SHOWN = 3
 
 
 def cause(item: Repeated) -> Hashable:
-    """What is to be mended: what several loops call, where the query lies below it (`order.as_json()`); or the loop."""
-    if len(item.edges) < 2 or LOOKS_UP.match(item.edges[0].callee.name):
-        return item.fn.location(item.span)
-    return item.edges[0].callee.fqn, item.query.fn.fqn, item.query.span
+    """What is to be mended: what several loops call, where the query lies below it (`order.as_json()`); the look-up, where
+    loops over what is called the same do nothing else (`[load(line.id) for line in wanted.lines]`); or the loop."""
+    called = item.edges[0].callee if item.edges else None
+    if called is not None and len(item.edges) > 1 and not LOOKS_UP.match(called.name):
+        return called.fqn, item.query.fn.fqn, item.query.span
+    listed = _listed(item)
+    if listed:
+        return called.fqn if called is not None else item.query.name, listed
+    return item.fn.location(item.span)
+
+
+def _listed(item: Repeated) -> str:
+    """The attribute that the loop goes through; "" for others."""
+    fn = item.fn
+    block = next((block for block in fn.facts.blocks if block.span == item.loop and block.value >= 0), None)
+    value = fn.unguarded(block.value) if block is not None else ("",)
+    return str(value[2]) if value[0] == "attr" else ""
 
 
 def elsewhere(project: Project, items: list[Repeated]) -> list[Repeated]:

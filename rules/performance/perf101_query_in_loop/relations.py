@@ -9,7 +9,6 @@ from backendlint.api import (
     Hit,
     LazyRead,
     Location,
-    Profile,
     Project,
     Relation,
     Step,
@@ -62,11 +61,11 @@ def _in_file(hit: Hit, others: str) -> str:
 
 
 def _in_loops(project: Project, single: frozenset[tuple[str, Location]]) -> Iterator[tuple[Hit, LazyRead]]:
-    """One hit for what the items of a loop are asked, where one query is to load all of it and several lines ask."""
-    loops: dict[tuple[Location, Step | None, Profile | None], list[tuple[Hit, LazyRead]]] = {}
+    """One hit for what the items of a function's loops are asked, where one query is to load all of it and several lines ask."""
+    loops: dict[Hashable, list[tuple[Hit, LazyRead]]] = {}
     for hit, item in _lazy(project, single):
-        key = (item.fn.location(item.loop), item.query and replace(item.query, message=""), hit.profile)
-        loops.setdefault(key, []).append((hit, item))
+        query = item.query and (item.fn.fqn, replace(item.query, message=""))
+        loops.setdefault((query or item.fn.location(item.loop), hit.profile), []).append((hit, item))
     for found in loops.values():
         if len({hit.location.line for hit, _ in found}) == len(found) <= FEW_RELATIONS and not _nested(found):
             yield from found

@@ -7,10 +7,12 @@ from itertools import takewhile
 from typing import TYPE_CHECKING
 
 from backendlint.facts.model import Block, Call, Return, Span, Value, Vid
+from backendlint.project.binding import bind
 from backendlint.project.entities import Fn, Refs
 from backendlint.project.uses import made_of
 
 if TYPE_CHECKING:
+    from backendlint.project.calls import Edge
     from backendlint.project.model import Project
 
 FEW = 20
@@ -153,6 +155,8 @@ def _few(project: Project, fn: Fn, vid: Vid, depth: int) -> bool:
         return all(_few(project, fn, plain(fn, item), depth - 1) for item in value[1] if item != vid)
     if value[0] == "call":
         return _few_called(project, fn, vid, depth)
+    if value[0] == "param":
+        return _few_handed(project, fn, value[1])
     if value[0] == "slice":
         return _few_taken(fn, value)
     if value[0] == "binop" and value[1] in _SET_OPERATIONS and depth:
@@ -170,6 +174,21 @@ def _few(project: Project, fn: Fn, vid: Vid, depth: int) -> bool:
     if value[0] == "attr" and depth:
         return _few_of_class(project, project.refs(fn, value[1]), str(value[2]), depth)
     return bool(value[0] == "name" and depth) and _few_named(project, fn, str(value[1]), depth)
+
+
+def _few_handed(project: Project, fn: Fn, slot: int) -> bool:
+    """A parameter for which whoever calls writes down constants: `grant(clerk, ["read", "write"])`."""
+    edges = project.graph.callers(fn)
+    return bool(edges) and all(edge.call is not None and _constants_for(edge, edge.call, slot) for edge in edges)
+
+
+def _constants_for(edge: Edge, call: Call, slot: int) -> bool:
+    fn = edge.caller
+    handed = [fn.unguarded(vid) for vid, part in bind(fn, call, edge.callee).get(slot, ()) if not part]
+    return bool(handed) and all(
+        value[0] in ("list", "tuple", "set") and all(fn.unguarded(item)[0] == "const" for item in value[1])
+        for value in handed
+    )
 
 
 def _of_enum(project: Project, refs: Refs) -> bool:

@@ -89,9 +89,9 @@ def _tables(query: Query) -> Iterator[Vid]:
     """What names the table that is asked, where that is no constant: `session.query(model)`."""
     fn = query.fn
     for call in chained_calls(fn, query.vid, MAX_CHAIN):
-        if fn.callee_name(call) in _FROM_TABLE and len(call.args) == 1:
-            if fn.unguarded(call.args[0])[0] in _PARTS:
-                yield call.args[0]
+        entity = call.args[0] if fn.callee_name(call) in _FROM_TABLE and len(call.args) == 1 else -1
+        if entity >= 0 and fn.unguarded(entity)[0] in _PARTS:
+            yield entity
 
 
 def _lookups(query: Query) -> Iterator[Vid]:
@@ -110,9 +110,15 @@ def _conditions(project: Project, query: Query) -> Iterator[Vid]:
         for vid in call.args if fn.callee_name(call) in _NARROWS else ():
             value = fn.unguarded(vid)
             made = project.targets(fn, fn.calls[value[1]]) if value[0] == "call" else []
-            chosen = any(len(target.facts.returns) > 1 for target in made)
+            chosen = any(_chosen(target, back) for target in made for back in target.returned)
             if chosen and any(ref.name == _CONDITION for ref in project.refs(fn, vid)):
                 yield vid
+
+
+def _chosen(fn: Fn, vid: Vid) -> bool:
+    """Whether it is put together of several; not the one `Q(home=town)`."""
+    value = fn.unguarded(vid)
+    return value[0] != "call" or fn.callee_name(fn.calls[value[1]]) != _CONDITION.rpartition(".")[2]
 
 
 def _holders(project: Project, query: Query) -> Iterator[Vid]:
