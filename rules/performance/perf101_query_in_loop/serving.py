@@ -20,6 +20,7 @@ from backendlint.api import (
 
 from .loaders import counting, loader, loading
 
+LISTED = "the objects are listed here"
 FAR = 3
 """Calls between the loop and the query from which on the loop's author cannot be expected to know."""
 
@@ -82,9 +83,23 @@ def serializers(project: Project) -> Iterator[Hit]:
         where = f"{number} more list{'s' if number > 1 else ''} of this file"
         told.append(replace(first, message=f"{first.message[:-1]}. So it is with {where}.") if number else first)
         told += (replace(hit, profile="strict") for hit in others if hit.location != first.location)
+    told = list(told_once(told, _by_other_fields, severity=None, each=_list))
     yield from told_once(
         told, _by_other_lists, severity=None, each=lambda hit: nested[hit.location, hit.fingerprint_key]
     )
+
+
+def _list(hit: Hit) -> Hashable:
+    """The list and its serializer, where a field's method sends a statement; else the hit alone."""
+    shown = hit.related[0]
+    return (
+        (shown.location, hit.message.split("`")[1]) if shown.message == LISTED else (hit.location, hit.fingerprint_key)
+    )
+
+
+def _by_other_fields(hit: Hit, others: str) -> str:
+    """A serializer whose methods ask one by one is told at the first of them."""
+    return f"{hit.message[:-1]}. So it is with {others.replace('place', 'field')} of it."
 
 
 def _by_other_lists(hit: Hit, others: str) -> str:
@@ -99,7 +114,7 @@ def _serialized(project: Project) -> Iterator[tuple[Hit, str, Location]]:
         kind = "list of" if project.hierarchy.role(item.serializer) == "admin" else "serializer"
         place, other = item.place, Step(item.read.location, "read for each object")
         if item.read.own:
-            place, other = item.read.location, Step(item.place, "the objects are listed here")
+            place, other = item.read.location, Step(item.place, LISTED)
         key = f"{item.serializer.fqn} {item.read.what}"
         hit = Hit(
             f"The {kind} `{item.serializer.name}` asks the database for each listed object: {item.read.what}; "

@@ -7,7 +7,19 @@ from dataclasses import replace
 
 from sqlglot import exp
 
-from backendlint.api import Call, Fn, Hit, Profile, Project, SqlStatement, for_tests, only_by_hand, receiver, sql
+from backendlint.api import (
+    Call,
+    Fn,
+    Hit,
+    Profile,
+    Project,
+    SqlStatement,
+    for_tests,
+    ingredients,
+    only_by_hand,
+    receiver,
+    sql,
+)
 
 _FUNCTIONS = frozenset({"random", "rand", "newid", "gen_random_uuid", "dbms_random.value", "uuid"})
 _FILTERS = frozenset({"filter", "filter_by", "where"})
@@ -25,7 +37,7 @@ def check(project: Project) -> Iterator[Hit]:
             yield from _statement(statement)
     for fn, call in project.graph.calls_written("order_by"):
         filtered = list(_filters(fn, call))
-        if any(not _constant(fn, inner) for inner in filtered) or _of_another(project, fn, call):
+        if any(not _constant(fn, inner) for inner in filtered) or _narrowed(fn, call) or _of_another(project, fn, call):
             continue
         profile: Profile | None = "strict" if only_by_hand(project, fn) or for_tests(project, fn) else None
         yield from (replace(hit, profile=profile) for hit in _ordered(fn, call, _MATCHING if filtered else _EVERY))
@@ -69,6 +81,13 @@ def _filters(fn: Fn, call: Call) -> Iterator[Call]:
         if fn.callee_name(inner) in _FILTERS and inner.passed:
             yield inner
         func = fn.value(inner.func)
+
+
+def _narrowed(fn: Fn, call: Call) -> bool:
+    """`self.queryset = self.queryset.filter(shop=shop)`, `rows = rows.filter(...)`, and what goes on from it."""
+    base = receiver(fn, call)
+    values = (fn.value(vid) for vid in ingredients(fn.facts, [base]))
+    return any(_narrows(fn, fn.calls[value[1]]) for value in values if value[0] == "call")
 
 
 def _of_another(project: Project, fn: Fn, call: Call) -> bool:

@@ -273,6 +273,11 @@ class _Walk:
         self, fn: Fn, vid: Vid, path: Path, steps: tuple[Step, ...], context: _Context | None, depth: int
     ) -> None:
         _, base, name = fn.facts.values[vid]
+        put, before = _put(fn, base, name)
+        for stored in put:
+            self.visit(fn, stored, path, steps, context, depth)
+        if put and not before:
+            return
         started = (len(self.found), self._met)
         for ref in self.project.refs(fn, base):
             if ref.kind not in ("inst", "class"):
@@ -296,7 +301,8 @@ class _Walk:
                 return
             for owner in self.project.hierarchy.mro(cls):
                 for writer, stored in self.project.hierarchy.stores(owner, name):
-                    self.visit(writer, stored, path, steps, None, depth)
+                    if writer is not fn or not before:  # of what it had when the method began
+                        self.visit(writer, stored, path, steps, None, depth)
                 self.visit(owner.owner, owner.facts.attributes.get(name, -1), path, steps, None, depth)
         nothing = (len(self.found), self._met) == started
         if nothing and any(ref.kind == "libinst" and ref.arg is not None for ref in self.project.refs(fn, base)):
@@ -476,6 +482,24 @@ class _Walk:
                 return True
             base = receiver(fn, call)
         return False
+
+
+def _put(fn: Fn, base: Vid, name: str) -> tuple[list[Vid], bool]:
+    """What the function itself has stored as an attribute before it reads it, and whether it may also read what was there when it
+    began: `self.rows = self.rows.filter(...)`."""
+    put: list[Vid] = []
+    before = False
+    todo, seen = [base], {base}
+    while todo:
+        value = fn.facts.values[todo.pop()]
+        if value[0] == "setattr" and value[2] == name:
+            put.append(value[3])
+            continue
+        under = value[1] if value[0] == "phi" else value[1:2] if value[0] in ("setattr", "guard", "mut") else ()
+        before = before or not under
+        todo += [item for item in under if item not in seen]
+        seen.update(under)
+    return put, before
 
 
 def _parts(value: Value) -> tuple[Vid, ...]:
