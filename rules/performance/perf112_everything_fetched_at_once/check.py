@@ -65,13 +65,12 @@ def _batch(project: Project, fn: Fn) -> bool:
 
 
 def _keys(project: Project) -> Iterator[Hit]:
+    """The first `KEYS` of each function."""
+    told: set[str] = set()
     for fn, call, model in project.effects.sites:
-        if (
-            model.name.endswith(".keys")
-            and "redis" in model.name
-            and "Redis" in model.name
-            and not for_tests(project, fn)
-        ):
+        asks = model.name.endswith(".keys") and "redis" in model.name and "Redis" in model.name
+        if asks and fn.fqn not in told and not for_tests(project, fn):
+            told.add(fn.fqn)
             yield Hit(
                 f"`KEYS` in `{fn.name}()` walks through all keys of the server and blocks it for everybody meanwhile; use `scan_iter()`.",
                 fn.location(call.span),

@@ -12,7 +12,8 @@ from backendlint.project.calls import argument_of, arguments
 from backendlint.project.entities import Cls, Fn, Ref
 from backendlint.project.libraries_model import Cache
 from backendlint.project.memos import asked, bounded, few, few_passed, keeps_client, same
-from backendlint.project.programs import only_by_hand
+from backendlint.project.once import first_time_only
+from backendlint.project.programs import for_tests, only_by_hand
 from backendlint.project.uses import ingredients
 from backendlint.project.variables import variable
 
@@ -95,8 +96,17 @@ class Caches:
         return bool(opened) and all(_ADDRESS.search(name) for name in keys)
 
     def _one_for_all(self, cls: Cls) -> bool:
-        """Whether a class has one object for the whole process, as a model's manager: a cache keeps nothing alive by it."""
-        return self.project.resolver.managers.stands_for_owner(Ref("inst", cls.fqn))
+        """Whether a class has one object for the whole process, as a model's manager, or one that a module or the class keeps
+        (`if _it is None: _it = cls()`): a cache keeps nothing alive by it."""
+        if self.project.resolver.managers.stands_for_owner(Ref("inst", cls.fqn)):
+            return True
+        maker = cls.methods.get("__init__")
+        made = self.project.graph.callers(maker) if maker is not None else []
+        served = [edge for edge in made if not for_tests(self.project, edge.caller)]
+        return bool(served) and all(
+            edge.caller.is_module or (edge.call is not None and first_time_only(edge.caller, edge.call))
+            for edge in served
+        )
 
     def _passes_cache(self, home: Fn, vid: Vid) -> bool:
         """`cached(cache=TTLCache(...))`: the cache has bounds of its own."""
