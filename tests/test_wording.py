@@ -141,6 +141,24 @@ MAILED = """
     async def write():
         {}
 """
+JOINED = f"""{ROWS}
+    from sqlalchemy import text
+
+    class Rope(Base):
+        __tablename__ = "ropes"
+        id: Mapped[int] = mapped_column(primary_key=True)
+        pier: Mapped[str]
+
+    class Anchor(Base):
+        __tablename__ = "anchors"
+        id: Mapped[int] = mapped_column(primary_key=True)
+        pier: Mapped[str]
+
+    def ropes(s: Session, anchor):
+        return s.execute(
+            text("SELECT ropes.id FROM anchors JOIN ropes ON anchors.pier = ropes.pier WHERE {{}}"), {{{{"id": anchor}}}}
+        ).all()
+"""
 LOGGERS = (
     "from loguru import logger",
     "import logging\n    logger = logging.getLogger()",
@@ -156,6 +174,8 @@ LOGGERS = (
         ("OPS104", ROUTED, "serves 9 routes and none for health checks"),
         ("PERF101", f"{ROWS}\n    def f(s: Session):\n        return [b.owner.id for b in s.query(Boat)]\n", "each different one"),
         ("PERF101", f"{ROWS}\n    def f(s: Session):\n        return [o.boats for o in s.query(Owner)]\n", "of each item asks"),
+        ("PERF107", JOINED.format("anchors.id = :id"), "joins `ropes` by (pier)"),
+        ("PERF107", JOINED.format("ropes.id = :id"), "joins `anchors` by (pier)"),
         ("REL101", COMMAND, "if the command does not end, it hangs forever, and 1 endpoint"),
         ("REL101", QUEUED.format("@job('charts')", ""), "does not end, it hangs until the queue ends the job."),
         ("REL101", QUEUED.format("", "draw_job = job(draw)"), "does not end, it hangs until the queue ends the job."),

@@ -164,9 +164,18 @@ def _scope(statement: SqlStatement, scope: sql.Scope) -> Iterator[tuple[Need, Lo
         if columns and not _driven(found, source):
             yield Need(table, columns, "filter"), statement.location(filters[0].node), statement.function_name()
     served = {_pair(item) for item in found if item.kind == "join" and (_indexed(item) or _other_indexed(item))}
+    reached = {item.source.alias for item in found if item.kind in {"eq", "in"} and item.source and _indexed(item)}
     for item in found:
         if item.kind == "join" and _pair(item) not in served:
-            yield from _join(statement, item)
+            yield from _join(statement, _led(item, reached))
+
+
+def _led(item: sql.Condition, reached: set[str]) -> sql.Condition:
+    """The join seen from the table that it leads to, where an index finds the rows of the other one."""
+    other = item.other.source if item.other is not None else None
+    if item.source is None or other is None or item.source.alias not in reached or other.alias in reached:
+        return item
+    return replace(item, found=item.other, other=item.found)
 
 
 def _each_served(scope: sql.Scope, source: sql.Source) -> bool:
