@@ -43,7 +43,8 @@ def beside_work(project: Project, item: Repeated | LazyRead) -> bool:
             return True
         name = fn.callee_name(call)
         if SENDS.match(name) or ("commit" in effects and not name.endswith("or_create")):
-            branches.add(_branch(within))
+            left = (block.span for block in fn.left_before(call.block, call.span, ("continue", "break")))
+            branches.add(_branch(within) if not any(map(item.loop.holds, left)) else (-2, ""))
     return (-1, "") in branches or any((number, "else") in branches for number, kind in branches if kind == "if")
 
 

@@ -16,6 +16,8 @@ from .writes import behind_interface, is_bulk, only_write, stores
 
 CHECKING = frozenset({"get_or_create", "update_or_create", "merge", "bulk_create", "bulk_update"})
 """Writes that a bulk write does not replace one to one; nor does it the deletion of objects, with their signals."""
+IN_PROCESS = "sqlite3"
+"""It runs in the program itself: there is no way to a server and back."""
 SERIALIZER = "rest_framework.serializers.BaseSerializer.save"
 """Validates and stores one object; with `many=True` it goes through them too."""
 
@@ -82,7 +84,7 @@ def _profile(project: Project, fn: Fn, loop: int, call: Call, query: Query, edge
     op = query.model.orm.op if query.model.orm is not None else ""
     if op in CHECKING or "related_descriptors" in query.model.name or of_object(op, query):
         return "strict"
-    if only_by_hand(project, fn) or project.layer(fn) in ("migration", "command"):
+    if only_by_hand(project, fn) or project.layer(fn) in ("migration", "command") or query.model.library == IN_PROCESS:
         return "strict"
     if op == "save" and (own_save(project, query) or (edge is not None and edge.callee.name == "save")):
         return "strict"
