@@ -155,8 +155,8 @@ def _few(project: Project, fn: Fn, vid: Vid, depth: int) -> bool:
         return all(_few(project, fn, plain(fn, item), depth - 1) for item in value[1] if item != vid)
     if value[0] == "call":
         return _few_called(project, fn, vid, depth)
-    if value[0] == "param":
-        return _few_handed(project, fn, value[1])
+    if value[0] == "param" and _few_handed(project, fn, value[1]):
+        return True
     if value[0] == "slice":
         return _few_taken(fn, value)
     if value[0] == "binop" and value[1] in _SET_OPERATIONS and depth:
