@@ -74,11 +74,17 @@ def _transaction_each(project: Project, fn: Fn, loop: Span) -> bool:
 
 def works(project: Project, fn: Fn) -> bool:
     """Whether what is done for each item is a piece of work, of which the query is only a part."""
-    if ACTS.match(fn.name) is not None or project.effects.has(fn, *WORK):
+    if ACTS.match(fn.name) is not None or any(_does(project, fn, effect) for effect in WORK):
         return True
     if any(query.kind == "write" for query in project.queries.direct(fn)) or _changes_rows(project, fn):
         return True
     return any(project.queries.hands_write(edge) for edge in project.graph.callees(fn))
+
+
+def _does(project: Project, fn: Fn, effect: str) -> bool:
+    """Whether it has the effect by what it calls; what a property does is only how something that is shown is computed."""
+    edges = project.effects.chain(fn, effect)[0] if project.effects.has(fn, effect) else []
+    return project.effects.has(fn, effect) and all(edge.kind != "property" for edge in edges)
 
 
 def _changes_rows(project: Project, fn: Fn) -> bool:
