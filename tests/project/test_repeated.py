@@ -389,3 +389,39 @@ def test_conditions_that_a_loop_makes_of_each_other_end() -> None:
         """,
     )
     assert list(handed_updates(project)) == []
+
+
+@pytest.mark.parametrize(
+    ("body", "names"),
+    [
+        ("kept = []\n    for o in rows:\n        kept.append(o)\n    return [o.customer.name for o in kept]", ["customer"]),
+        ("kept = {}\n    for o in rows:\n        kept[o.id] = o\n    return [o.customer.name for o in kept.values()]", ["customer"]),
+        ("kept = {o.id: o for o in rows}\n    return [(k, o.customer.name) for k, o in kept.items()]", ["customer"]),
+        ("kept = []\n    for o in rows:\n        kept.append(o.total)\n    return [t.customer for t in kept]", []),
+        ("kept = {}\n    kept['first'] = rows[0]\n    return [o.customer.name for o in kept.values()]", []),
+    ],
+)  # fmt: skip
+def test_rows_that_were_collected_first(body: str, names: list[str]) -> None:
+    assert lazy(f"def f(s: Session):\n    rows = s.query(Order).all()\n    {body}\n") == names
+
+
+def test_what_a_method_has_put_in_an_attribute_is_what_it_reads() -> None:
+    project = build(
+        models=MODELS,
+        app="""
+        from models import *
+
+        class Report:
+            def __init__(self, s: Session):
+                self.rows = s.query(Order)
+
+            def names(self):
+                self.rows = self.rows.filter(Order.total > 3).options(joinedload(Order.customer))
+                return [o.customer.name for o in self.rows]
+
+            def others(self):
+                return [o.customer.name for o in self.rows]
+        """,
+    )
+    found = [read.fn.name for read in LazyReads(project).found]
+    assert found == ["others"]

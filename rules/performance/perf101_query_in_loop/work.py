@@ -41,11 +41,16 @@ def beside_work(project: Project, item: Repeated | LazyRead) -> bool:
         effects = project.effects.call_effects(fn, call)
         if not OUTSIDE.isdisjoint(effects) or _asks_client(fn, call, effects):
             return True
-        name = fn.callee_name(call)
+        name, itself = fn.callee_name(call), any("commit" in model.effect for model in project.models(fn, call))
         if SENDS.match(name) or ("commit" in effects and not name.endswith("or_create")):
-            left = (block.span for block in fn.left_before(call.block, call.span, ("continue", "break")))
-            branches.add(_branch(within) if not any(map(item.loop.holds, left)) else (-2, ""))
+            branches.add(_branch(within) if itself or not _may_be_left(fn, item.loop, call) else (-2, ""))
     return (-1, "") in branches or any((number, "else") in branches for number, kind in branches if kind == "if")
+
+
+def _may_be_left(fn: Fn, loop: Span, call: Call) -> bool:
+    """Whether some rounds end before the call: `if known: continue`."""
+    left = (block.span for block in fn.facts.blocks if block.exits in ("continue", "break"))
+    return any(loop.holds(span) and span[2:] <= call.span[:2] for span in left)
 
 
 def _branch(within: Sequence[tuple[int, Block]]) -> tuple[int, str]:

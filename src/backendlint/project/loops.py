@@ -81,9 +81,12 @@ def plain(fn: Fn, vid: Vid) -> Vid:
 
 
 def side_by_side(fn: Fn, vid: Vid) -> tuple[Vid, ...]:
-    """What `zip(rows, names)` goes through, in this order; of `enumerate(rows)` the number is -1. Empty for other values."""
+    """What `zip(rows, names)` goes through, in this order; of `enumerate(rows)` the number is -1, of `rows.items()` the key. Empty
+    for other values."""
     value = fn.facts.values[plain(fn, vid)] if vid >= 0 else ("",)
     call = fn.facts.calls[value[1]] if value[0] == "call" else None
+    if call is not None and not call.passed and fn.func_of(value)[::2] == ("attr", "items"):
+        return (-1, fn.func_of(value)[1])
     if call is None or not call.args or any(fn.facts.values[item][0] == "star" for item in call.args):
         return ()
     func = fn.facts.values[call.func]

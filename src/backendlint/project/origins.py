@@ -11,6 +11,7 @@ from backendlint.project.binding import bind, receiver
 from backendlint.project.calls import Edge
 from backendlint.project.certain import Given, given, never_made, taken
 from backendlint.project.entities import Fn
+from backendlint.project.holding import assigned, parts
 from backendlint.project.libraries_model import CallModel
 from backendlint.project.loaders import EVERYTHING, LOADS, NOTHING, Loads, loads_of
 from backendlint.project.loops import behind, going_through, plain
@@ -25,7 +26,6 @@ Path = tuple[str, ...]
 MAX_DEPTH = 30
 MAX_ORIGINS = 12
 MAX_CALLERS = 6
-_THROUGH = ("guard", "await", "setattr", "star", "enter", "elem", "unpack", "item", "slice", "store")
 _BY_KEY = tuple(f"builtins.dict.{name}" for name in ("get", "pop", "setdefault"))
 """Their first argument is a key, and no row that they might give."""
 _MADE = ("create", "bulk_create")
@@ -191,7 +191,7 @@ class _Walk:
     ) -> None:
         value = fn.facts.values[vid]
         op = value[0]
-        parts = _parts(value)
+        made_of = parts(value)
         if op == "slice" and len(value) > 3 and value[3] >= 0:
             self._cuts += 1
             self.visit(fn, value[1], path, steps, context, depth)
@@ -203,14 +203,14 @@ class _Walk:
         elif op == "binop" and value[1] in ("|", "&"):
             self._combined(fn, value, path, steps, context, depth)
         elif op == "phi" and context is not None:
-            for item in taken(fn, parts, context.says(self.project, fn)):
+            for item in taken(fn, made_of, context.says(self.project, fn)):
                 self.visit(fn, item, path, steps, context, depth)
         elif op == "unpack" and (inner := self._unpacked(fn, value)):
             for target, item, call in inner:
                 self.visit(target, item, path, steps, _Context(fn, call, context), depth)
-        elif parts:
+        elif made_of:
             source = behind(fn, value)
-            for item in (source,) if source >= 0 else parts:
+            for item in (source,) if source >= 0 else made_of:
                 self.visit(fn, item, path, steps, context, depth)
         elif op == "attr":
             self._attribute(fn, vid, path, steps, context, depth)
@@ -273,10 +273,10 @@ class _Walk:
         self, fn: Fn, vid: Vid, path: Path, steps: tuple[Step, ...], context: _Context | None, depth: int
     ) -> None:
         _, base, name = fn.facts.values[vid]
-        put, before = _put(fn, base, name)
+        put, begins = assigned(fn, base, name)
         for stored in put:
             self.visit(fn, stored, path, steps, context, depth)
-        if put and not before:
+        if put and not begins:
             return
         started = (len(self.found), self._met)
         for ref in self.project.refs(fn, base):
@@ -301,7 +301,7 @@ class _Walk:
                 return
             for owner in self.project.hierarchy.mro(cls):
                 for writer, stored in self.project.hierarchy.stores(owner, name):
-                    if writer is not fn or not before:  # of what it had when the method began
+                    if writer is not fn or not begins:  # of what it had when the method began
                         self.visit(writer, stored, path, steps, None, depth)
                 self.visit(owner.owner, owner.facts.attributes.get(name, -1), path, steps, None, depth)
         nothing = (len(self.found), self._met) == started
@@ -482,35 +482,3 @@ class _Walk:
                 return True
             base = receiver(fn, call)
         return False
-
-
-def _put(fn: Fn, base: Vid, name: str) -> tuple[list[Vid], bool]:
-    """What the function itself has stored as an attribute before it reads it, and whether it may also read what was there when it
-    began: `self.rows = self.rows.filter(...)`."""
-    put: list[Vid] = []
-    before = False
-    todo, seen = [base], {base}
-    while todo:
-        value = fn.facts.values[todo.pop()]
-        if value[0] == "setattr" and value[2] == name:
-            put.append(value[3])
-            continue
-        under = value[1] if value[0] == "phi" else value[1:2] if value[0] in ("setattr", "guard", "mut") else ()
-        before = before or not under
-        todo += [item for item in under if item not in seen]
-        seen.update(under)
-    return put, before
-
-
-def _parts(value: Value) -> tuple[Vid, ...]:
-    """The values of which a value is one, or an element or container."""
-    op = value[0]
-    if op in _THROUGH:
-        return (value[1],)
-    if op == "mut":
-        return (value[1], *value[3])
-    if op in ("phi", "list", "tuple", "set"):
-        return tuple(value[1])
-    if op in ("bool", "comp"):
-        return tuple(value[2]) if op == "bool" else (value[2],)
-    return ()

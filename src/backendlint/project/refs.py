@@ -27,7 +27,7 @@ MAX_LISTED = 32
 MAX_DEPTH = 60
 _LITERALS = {"list": "builtins.list", "tuple": "builtins.tuple", "set": "builtins.set", "dict": "builtins.dict"}
 _TEXTS = {"fmt", "conv", "join"}
-_DICT = Ref("libinst", "builtins.dict")
+_EMPTY = tuple((Ref("libinst", f"builtins.{name}"),) for name in ("dict", "list", "set"))
 _MADE = ("call", "await", "enter")
 """Operations that make an object; where nobody knows which, the name that it is given may say."""
 _CHANGES = ("guard", "mut", "store", "setattr")
@@ -122,7 +122,7 @@ class Resolver:
 
     def _same(self, fn: Fn, vid: Vid, value: Value) -> Iterable[Ref]:
         found = self.refs(fn, value[1])
-        if value[0] == "store":
+        if value[0] in ("store", "mut"):
             return self._filled(fn, vid, found)
         return self.types.narrowed(fn, value, found) if value[0] == "guard" and found else found
 
@@ -135,11 +135,11 @@ class Resolver:
         return self._filled(fn, vid, found)
 
     def _filled(self, fn: Fn, vid: Vid, found: Sequence[Ref]) -> Sequence[Ref]:
-        """A dict that is made empty, with what is then put into it under keys that the code does not write down."""
-        if tuple(found) != (_DICT,):
+        """A dict that is made empty, with what is then put into it under keys that the code does not write down; so a list."""
+        if tuple(found) not in _EMPTY:
             return found
         kinds = (self.refs(fn, item) for item in kept_alike(fn, vid))
-        return tuple(_DICT._replace(arg=refs[0]) for refs in kinds if refs)[:1] or found
+        return tuple(found[0]._replace(arg=refs[0]) for refs in kinds if refs)[:1] or found
 
     def _sources(self, fn: Fn, vid: Vid) -> list[Vid]:
         """What flows together in a phi, past changes of the object and other phis: in a loop these refer to one another."""

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 
 MAX_DEPTH = 12
 MAX_CHANGES = 40
+_ADDS = ("append", "add")
 
 
 class Entry(NamedTuple):
@@ -27,7 +28,7 @@ class Entry(NamedTuple):
 
 
 def kept_alike(fn: Fn, vid: Vid) -> Iterator[Vid]:
-    """What a dict is given under keys that vary, down to where it was made: things of one kind."""
+    """What a dict is given under keys that vary, or a list, down to where it was made: things of one kind."""
     todo, seen = [vid], set[Vid]()
     while todo and len(seen) < MAX_CHANGES:
         item = todo.pop()
@@ -37,6 +38,8 @@ def kept_alike(fn: Fn, vid: Vid) -> Iterator[Vid]:
         value = fn.facts.values[item]
         if value[0] == "store" and fn.facts.values[value[2]][0] != "const":
             yield value[3]
+        if value[0] == "mut" and value[2] in _ADDS:
+            yield from value[3]
         if value[0] in ("phi", "store", "mut", "guard"):
             todo += reversed(value[1]) if value[0] == "phi" else (value[1],)
 
