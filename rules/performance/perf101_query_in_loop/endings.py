@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from backendlint.api import Fn, Repeated, Span, Vid, depends, receiver
+from backendlint.api import Fn, LazyRead, Repeated, Span, Vid, depends, receiver
 
 WARNS = ("warning", "warn", "error")
 ENDS = frozenset({"any", "all", "next"})
@@ -79,3 +79,11 @@ def _failed(fn: Fn, block: int, loop: Span | None) -> bool:
 def _warns(fn: Fn, block: int) -> bool:
     """Whether a branch logs that it should not have come to this."""
     return any(call.block == block and fn.callee_name(call) in WARNS for call in fn.calls)
+
+
+def only_warned_of(item: LazyRead) -> bool:
+    """`log.warning("no reply of %s", line.owner.name)`: of what should not be there are few, where nothing else reads it."""
+    fn, name = item.fn, item.relation.name
+    warned = [call.span for call in fn.calls if fn.callee_name(call) in WARNS]
+    read = (fn.facts.span_of(vid) for vid in fn.made_by("attr") if fn.facts.values[vid][2] == name)
+    return not item.steps and all(any(span.holds(place) for span in warned) for place in read)

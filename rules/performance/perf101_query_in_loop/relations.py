@@ -18,7 +18,7 @@ from backendlint.api import (
     told_once,
 )
 
-from .endings import leaves_by
+from .endings import leaves_by, only_warned_of
 from .loaders import advice
 from .occasions import is_seldom
 from .work import beside_work, works
@@ -93,7 +93,7 @@ def _lazy(project: Project, single: frozenset[tuple[str, Location]]) -> Iterator
         )
         few = once and _few_rows(project, item.relation)
         aside = few or is_seldom(project, item.fn) or (item.steps and beside_work(project, item)) or _until_one(item)
-        aside = aside or _of_work(project, item)
+        aside = aside or _of_work(project, item) or only_warned_of(item)
         aside = aside or (item.query is not None and (item.fn.path, item.query.location) in single)
         hit = Hit(
             f"{asks} in the loop in line {item.loop.line} of `{item.fn.name}()`; load it together with the items "
