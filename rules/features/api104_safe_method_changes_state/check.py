@@ -13,13 +13,14 @@ from backendlint.api import (
     Location,
     Project,
     Route,
-    Vid,
     Write,
     here_and_in,
     identifier_words,
     ingredients,
     told_once,
 )
+
+from .missing import fills_field, makes_missing
 
 TRACES = re.compile(
     r"audit|histor(y|ies)|metric|statistics|session|token|cache|usage|analytics|nonce|impression|challenge|captcha|thumbnail|"
@@ -84,10 +85,6 @@ OLDER = re.compile(r"__lte?$")
 """What a filter by time takes that is over."""
 METHOD = re.compile(r"(?:^|_)(get|head|options|trace|post|put|patch|delete)(?:_|$)", re.IGNORECASE)
 """The method in a decorator's name: `@api.post`, `@require_post`, `@post_only`."""
-WANTED = re.compile(
-    r"(should|must|needs?)_(be_)?(re)?(new|create|make|build|generate|calculate|compute)(_|$)", re.IGNORECASE
-)
-"""Functions that say whether what is asked for has to be made first."""
 CHANGED = {"update", "save"}
 LAZY = {"get_or_create", "update_or_create", "merge"}
 
@@ -184,6 +181,7 @@ def changing(project: Project, route: Route) -> tuple[Write, tuple[Edge, ...]] |
             or (any(map(TIDIES.search, below)) and not TIDIES.search(f"{route.name} {route.path}".replace("/", "_")))
             or (write.op in CHANGED and any(told_so(project, *step) for step in steps))
             or makes_missing(route.handler, chain[0].call if chain else write.call)
+            or fills_field(steps)
         ):
             continue
         return write, chain
@@ -266,31 +264,6 @@ def told_so(project: Project, fn: Fn, call: Call | None) -> bool:
 def is_method(fn: Fn, route: Route) -> bool:
     """`get()` of a view: named after the method, which says nothing of what it does."""
     return fn is route.handler and fn.name.upper() in route.methods
-
-
-def makes_missing(fn: Fn, call: Call | None) -> bool:
-    """`limit = find(...)`, and below `if limit is None:` then `limit = create(...)`: who asks next finds it. So it is below
-    `if should_create(...)`."""
-    if call is None:
-        return False
-    tests = [test for test, outcome in fn.tests_of(call.block) if outcome]
-    made = [fn.calls[fn.value(vid)[1]] for vid in ingredients(fn.facts, tests) if fn.value(vid)[0] == "call"]
-    if any(WANTED.match(fn.callee_name(item)) for item in made):
-        return True
-    absent = {missing(fn, test, outcome) for test, outcome in fn.tests_of(call.block)}
-    asked = {item.name for item in fn.facts.bindings if item.value in absent}
-    return any(item.name in asked and fn.unguarded(item.value) == fn.value(call.value) for item in fn.facts.bindings)
-
-
-def missing(fn: Fn, test: Vid, outcome: bool) -> Vid:
-    """The value that a test that came out so says not to be there, or -1."""
-    value = fn.value(test)
-    if value[0] == "not":
-        return missing(fn, value[1], not outcome)
-    if value[0] == "compare":
-        none = len(value[2]) == 2 and fn.const(value[2][1]) is None and value[1][0] in ("is", "==")
-        return value[2][0] if none and outcome else -1
-    return -1 if outcome else test
 
 
 def notes_time(write: Write) -> bool:
