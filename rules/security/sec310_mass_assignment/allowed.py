@@ -11,15 +11,26 @@ MAX_CHAIN = 12
 
 
 def guarded(fn: Fn, vid: Vid) -> bool:
-    """`if key in ALLOWED:`, not `if "name" in data:`."""
+    """`if key in ALLOWED:` or `case "name" | "berth":`, not `if "name" in data:`."""
     value = fn.facts.values[vid]
     while value[0] in ("guard", "conv"):
-        if value[0] == "guard":
-            test = fn.facts.values[value[2]]
-            if test[0] == "compare" and set(test[1]) & {"in", "not in"} and fn.const(test[2][0]) is ...:
-                return True
+        if value[0] == "guard" and (_listed(fn, value[2]) or (value[3] and _one_of(fn, value[2]))):
+            return True
         value = fn.facts.values[value[1]]
     return False
+
+
+def _listed(fn: Fn, test: Vid) -> bool:
+    value = fn.facts.values[test]
+    return value[0] == "compare" and bool(set(value[1]) & {"in", "not in"}) and fn.const(value[2][0]) is ...
+
+
+def _one_of(fn: Fn, test: Vid) -> bool:
+    """`key == "name"`, or one such test of several."""
+    value = fn.facts.values[test]
+    if value[0] == "bool":
+        return value[1] == "or" and all(_one_of(fn, part) for part in value[2])
+    return value[0] == "compare" and value[1] == ("==",) and isinstance(fn.const(value[2][1]), str)
 
 
 def refuses_others(project: Project, fn: Fn, vid: Vid) -> bool:

@@ -26,6 +26,8 @@ def narrowed(project: Project, fn: Fn, vid: Vid, depth: int = 0) -> bool:
     filled = _gathered(fn, value[1]) if value[0] == "elem" else []
     if filled:
         return all(narrowed(project, fn, item, depth + 1) for item in filled)
+    if value[0] == "unpack" and _part_narrowed(project, fn, value, depth):
+        return True
     if value[0] in ("await", "item", "slice", "elem", "unpack", "star"):
         return narrowed(project, fn, value[1], depth + 1)
     if value[0] == "attr":
@@ -161,3 +163,16 @@ def _names_fields(project: Project, fn: Fn, depth: int) -> bool:
     """A helper that writes down which fields its result has."""
     found = fn.returned
     return bool(found) and all(narrowed(project, fn, vid, depth + DEEPEST) for vid in found)
+
+
+def _part_narrowed(project: Project, fn: Fn, value: Value, depth: int) -> bool:
+    """`sent, answer = send(order)`: that part of each pair that a helper gives."""
+    inner = fn.unguarded(value[1])
+    targets = project.targets(fn, fn.calls[inner[1]]) if inner[0] == "call" and depth < DEEPEST else ()
+    pairs = [(target, target.value(vid)) for target in targets for vid in target.returned]
+    return bool(pairs) and all(
+        pair[0] == "tuple"
+        and 0 <= value[2] < len(pair[1])
+        and narrowed(project, target, pair[1][value[2]], depth + DEEPEST)
+        for target, pair in pairs
+    )

@@ -244,6 +244,8 @@ class Flow(Definitions):
             if rest is None:
                 break
             self.env = dict(rest)
+            if isinstance(node.subject, ast.Name):  # what the cases before have said of it
+                subject = self.env.get(node.subject.id, subject)
             test = self.pattern(case.pattern, subject)
             known, value = (False, None) if test < 0 else self.const(test)
             if known and not value:
