@@ -277,6 +277,25 @@ def test_django_includes_nest() -> None:
     assert project.request_param_types(delete.handler) == {2: "uuid"}  # type: ignore[arg-type]
 
 
+def test_routes_that_a_helper_gives_back_stand_below_the_include() -> None:
+    project = build(
+        site__urls="from django.urls import include, path\nfrom site import views\nfrom site.slashes import either_path\n"
+        "urlpatterns = [path('v1/', include('shop.urls')), either_path('status', views.status)]\n",
+        site__slashes="from django.urls import re_path\n"
+        "def either_path(route, view, name=None):\n"
+        "    pattern = '^{}/?$'.format(route)\n    return re_path(route=pattern, view=view, name=name)\n",
+        site__views="def status(request): pass\n",
+        shop__urls="from site.slashes import either_path\nfrom shop import views\nurlpatterns = [\n"
+        "    either_path('orders', views.orders),\n    either_path('quays', views.quays, name='quays'),\n]\n",
+        shop__views="def orders(request): pass\ndef quays(request): pass\n",
+    )
+    assert table(project) == {
+        ("", "/v1/orders/", "orders"),
+        ("", "/v1/quays/", "quays"),
+        ("", "/status/", "status"),
+    }
+
+
 def test_django_views_are_restricted_to_methods() -> None:
     project = build(
         site__urls="from django.urls import path\nfrom site import views\n"

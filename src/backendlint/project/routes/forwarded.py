@@ -12,6 +12,7 @@ from backendlint.project.entities import Fn, Ref
 from backendlint.project.libraries_model import Arg
 from backendlint.project.libraries_model import Route as RouteModel
 from backendlint.project.routes.model import UNKNOWN, Entry, Origin
+from backendlint.project.routes.registering import models_of
 from backendlint.project.routes.uses import Place, Use, parameter, uses
 
 if TYPE_CHECKING:
@@ -31,6 +32,7 @@ class Forwarding:
         self.reading = registrations.reading
         self.origins = registrations.origins
         self._decorated: dict[Place, Ref] = {}
+        self._returned: dict[tuple[str, Vid], dict[tuple[str, Vid], list[Entry]]] = {}
 
     def by_call(self, fn: Fn, call: Call, route: RouteModel, library: str) -> list[Found] | None:
         """Entries of a registering call whose path or view its function is given; None for other calls."""
@@ -52,6 +54,21 @@ class Forwarding:
             entries = self._entries(use, fn, call, route, library, (handlers, wrappers))
             found.extend((entry, near) for entry in entries)
         return found or None
+
+    def for_caller(self, helper: Fn, vid: Vid, fn: Fn, call: Call) -> list[Entry]:
+        """What a helper that gives back a route (`return re_path(f"^{path}/?$", view)`) makes for one of its callers."""
+        value = helper.unguarded(vid) if vid >= 0 else ("unknown",)
+        if value[0] != "call" or not helper.facts.params:
+            return []
+        key = (helper.fqn, value[1])
+        if key not in self._returned:
+            made, table = helper.facts.calls[value[1]], self._returned.setdefault(key, {})
+            for model in models_of(self.project, helper, made):
+                found = self.by_call(helper, made, model.route, model.library) if model.route is not None else None
+                for entry, _ in found or ():
+                    if entry.call is not None:
+                        table.setdefault((entry.fn.fqn, entry.call.value), []).append(entry)
+        return self._returned[key].get((fn.fqn, call.value), [])
 
     def hooks(
         self, fn: Fn, call: Call, given: Arg, origins: tuple[Origin, ...]
