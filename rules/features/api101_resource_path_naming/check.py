@@ -22,7 +22,7 @@ from backendlint.api import (
     versions,
 )
 
-HABIT = 3
+HABIT = 2
 """More names of a kind than these are how the project names: told once."""
 VERB, CASE, NUMBER = "says what is done", "is in camel case", "names a collection in the singular"
 ALIKE = ", for the list and for one item alike"

@@ -4,7 +4,7 @@ import re
 from collections.abc import Iterator
 from dataclasses import replace
 
-from backendlint.api import Flow, Fn, Hit, Project, Vid, arguments, flow_hit, names_key, place_flows, told_once
+from backendlint.api import ALIKE, Flow, Fn, Hit, Project, Vid, arguments, flow_hit, names_key, place_flows, told_once
 
 CONVERSION = re.compile(r"%[-#0 +]*\d*(?:\.\d+)?([a-zA-Z])")
 HARM = {
@@ -37,7 +37,7 @@ def check(project: Project) -> Iterator[Hit]:
             hits = list(logged(project, harm))
             yield from (hit for hit in hits if hit.profile)
             sure = (hit for hit in hits if not hit.profile)
-            yield from told_once(sure, everywhere, others=elsewhere(project, harm))
+            yield from told_once(sure, everywhere, ALIKE, others=elsewhere(project, harm))
             continue
         for flow in place_flows(project, (kind,)):
             if kind == "ldap-dn" and not names_entry(flow.site.fn, flow.site.vid):

@@ -5,6 +5,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from backendlint.api import (
+    ALIKE,
     Call,
     Cls,
     Fn,
@@ -56,8 +57,8 @@ def check(project: Project, options: Mapping[str, Any]) -> Iterator[Hit]:
             habits[FAILS in hit.message].append(hit)
         else:
             yield hit
-    for habit in habits.values():
-        yield from told_once(habit, everywhere, severity=None)
+    yield from told_once(habits[True], everywhere, severity=None)
+    yield from told_once(habits[False], everywhere, ALIKE, severity=None)
 
 
 def everywhere(hit: Hit, places: str) -> str:
