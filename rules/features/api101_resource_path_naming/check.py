@@ -18,6 +18,7 @@ from backendlint.api import (
     is_api,
     is_parameter,
     segments,
+    stored_entity,
     told_once,
     versions,
 )
@@ -38,6 +39,7 @@ CAMEL = re.compile(r"[a-z0-9][A-Z]")
 def check(project: Project, options: Mapping[str, Any]) -> Iterator[Hit]:
     verbs = re.compile(rf"({'|'.join(options['verbs'])})(?=$|[-_]|[A-Z])")
     nouns = set(options["nouns"]) | {word for cls in project.classes.values() for word in stems(cls.name)}
+    nouns |= {cls.name.lower() for cls in project.classes.values() if stored_entity(project, cls)}
     followed = collections(project, nouns)
     prescribed, uncountable = set(options["prescribed"]), set(options["uncountable"])
     seen: set[Location] = set()
@@ -187,8 +189,11 @@ def kinds_of(project: Project) -> dict[str, set[str]]:
 
 
 def does(part: str, verb: str, nouns: set[str]) -> bool:
-    """Whether the word is a verb there: `/new-order`, not `/new-relic`."""
+    """Whether the word is a verb there: `/new-order`, not `/new-relic`, nor `/view-log` of a stored `ViewLog`."""
     rest = part[len(verb) :].strip("-_").lower()
+    whole = re.sub(r"[-_]", "", part).lower()
+    if rest and not nouns.isdisjoint((whole, whole.removesuffix("s"))):
+        return False
     return verb != "new" or not rest or rest in nouns or rest.removesuffix("s") in nouns
 
 
