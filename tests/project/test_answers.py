@@ -147,3 +147,13 @@ def test_the_status_may_be_set_on_the_response() -> None:
     )
     found = [answers(project, fn(project, name)) for name in ("refused", "open_one")]
     assert [[(item.status, item.unsaid) for item in every] for every in found] == [[(409, False)], [(None, True)]]
+
+
+def test_what_is_returned_of_an_abort_is_raised_all_the_same() -> None:
+    project = build(
+        shop="from flask import Flask, abort\napp = Flask(__name__)\n"
+        "@app.get('/orders')\ndef orders():\n    return abort(403, 'Not yours.')\n"
+    )
+    assert [(item.status, item.raised, item.shape) for item in answers(project, fn(project, "shop.orders"))] == [
+        (403, True, "text")
+    ]

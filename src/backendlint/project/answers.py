@@ -65,9 +65,10 @@ def answers(project: Project, fn: Fn) -> list[Answer]:
     for statement in fn.facts.raises:
         if statement.exc >= 0:
             found.extend(_raised(project, frame, statement.exc, statement.span, statement.block))
+    returned = {fn.unguarded(item.value) for item in fn.facts.returns if item.value >= 0}
     for call in fn.facts.calls:
         for model in project.models(fn, call):
-            if model.exits and model.response is not None:
+            if model.exits and model.response is not None and fn.value(call.value) not in returned:
                 yielded = _response(project, frame, call, model.response, call.span, call.block)
                 found.append(yielded._replace(raised=True))
     return sorted(dict.fromkeys(found), key=lambda item: item.span)
@@ -141,7 +142,7 @@ def _called(project: Project, frame: Frame, call: Call, span: Span, block: int) 
     """What a call answers with that makes a response: a library's, an own class's, or that of a helper."""
     for model in project.models(frame.fn, call):
         if model.response is not None:
-            yield _response(project, frame, call, model.response, span, block)
+            yield _response(project, frame, call, model.response, span, block)._replace(raised=model.exits)
             return
     own = response_status(project, frame, call)
     if own is not None:
