@@ -421,7 +421,7 @@ class Access:
         return any(name.startswith(f"{library}.") for name in (*names, *bases))
 
     def _middleware(self, file: FileFacts) -> Iterator[tuple[str, str]]:
-        """Django's middleware that lets nobody through who has not signed in, or may not call the view."""
+        """Django's middleware that lets nobody through who has not signed in, may not call the view, or calls too often."""
         fn = self.project.module_function(file)
         own = [name for name in file.names if name.startswith(("MIDDLEWARE", "DJANGO_MIDDLEWARE"))]
         names = dict.fromkeys(("MIDDLEWARE", *own))
@@ -439,6 +439,8 @@ class Access:
                 if cls is not None and any(turns_away(self.project, method, self._raised) for method in methods):
                     self._spelled[cls.name] = texts_in(methods)
                     yield AUTHENTICATE, cls.name
+                if cls is not None and any(LIMIT in self.of_function(method) for method in methods):
+                    yield LIMIT, cls.name
                 view = cls.methods.get("process_view") if cls is not None else None
                 if cls is not None and view is not None and AUTHORIZE in self.of_function(view):
                     yield AUTHORIZE, cls.name
