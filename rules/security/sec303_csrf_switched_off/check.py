@@ -191,8 +191,8 @@ def changes(project: Project, fn: Fn, route: Route | None) -> bool:
 
 
 def unknown(project: Project, fn: Fn, call: Call) -> bool:
-    """Nothing says what the call does."""
-    if project.models(fn, call) or project.targets(fn, call):
+    """Nothing says what the call does, its name neither."""
+    if READS.match(fn.callee_name(call)) or project.models(fn, call) or project.targets(fn, call):
         return False
     refs = project.callees(fn, call)
     return not refs or not all(ref.name.startswith("builtins.") or ref.kind == "class" for ref in refs)
