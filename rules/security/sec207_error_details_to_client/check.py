@@ -403,4 +403,5 @@ def level(project: Project, kind: str, name: str) -> int:
     model = project.libraries.exception(name)
     if model is not None and model.kind in EXPECTED:
         return 0
-    return 2 if model is not None and model.kind in ("infrastructure", "integrity") else 1
+    internal = model is not None and model.kind in ("infrastructure", "integrity") and not model.plain
+    return 2 if internal else 1

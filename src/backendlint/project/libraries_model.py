@@ -925,6 +925,8 @@ class ExceptionModel:
     """HTTP status that it becomes, where fixed."""
     transient: bool = False
     """Worth a retry."""
+    plain: bool = False
+    """Its text says in words which objects stand in the way, and nothing of the system."""
     note: str = ""
 
 
