@@ -26,6 +26,8 @@ USUAL = 3
 ITEM = {"GET", "PUT", "PATCH", "DELETE"}
 LINKS = {"url", "href", "uri", "self", "link", "links", "_links", "location"}
 """Fields of a body that say where a resource is."""
+NAMES = re.compile(r"(\w+_)?(id|uuid|uid|guid|pk|key|slug|number|token|code)s?|name|\w+(Id|Uuid|Key)")
+"""Fields of a body that say which resource it is: with the path of the collection, that is an address too."""
 HEADERS = ("location", "content-location")
 MADE_BY = "get_success_headers"
 """Django REST framework's own method that makes the header, of a serializer's field `url`."""
@@ -39,7 +41,8 @@ def check(project: Project) -> Iterator[Hit]:
     practice = sum(says_where(project, route, linked) for route in project.routes) if found else 0
     usual = practice >= max(USUAL, 2 * len(found))
     against = not practice and (len(found) >= MANY or collections_made(project) >= MANY)
-    hits = [replace(hit, profile="strict") if against else hit for hit, pointed in found if pointed or usual]
+    kept = [(hit, guessed) for hit, pointed, guessed in found if pointed or usual]
+    hits = [hit if not against and (guessed or practice) else replace(hit, profile="strict") for hit, guessed in kept]
     told = [hit for hit in hits if hit.profile is None]
     yield from (hit for hit in hits if hit.profile is not None)
     yield from told_once(told, everywhere, max(FEW, practice))
@@ -85,8 +88,9 @@ def collections_made(project: Project) -> int:
     return len(homes & posted)
 
 
-def lacking(project: Project) -> Iterator[tuple[Hit, bool]]:
-    """Routes that answer 201 without it, each once, and whether Location has something to name; not of several resources at once."""
+def lacking(project: Project) -> Iterator[tuple[Hit, bool, bool]]:
+    """Routes that answer 201 without it, each once, whether Location has something to name, and whether nothing else does;
+    not of several resources at once."""
     seen: set[Location] = set()
     for route in project.routes:
         fn = route.handler
@@ -108,7 +112,14 @@ def lacking(project: Project) -> Iterator[tuple[Hit, bool]]:
                     function=route.function,
                     profile="strict" if among_pages(project, route) else None,
                 )
-                yield hit, addressed(project, route)
+                yield hit, addressed(project, route), answer is not None and names_nothing(answer)
+
+
+def names_nothing(answer: Answer) -> bool:
+    """Whether the body does not say which one was made, by what is written down of it."""
+    if answer.shape == "dict" and answer.keys:
+        return not any(map(NAMES.fullmatch, answer.keys))
+    return answer.body < 0 or answer.shape in ("none", "text")
 
 
 def addressed(project: Project, route: Route) -> bool:
