@@ -60,7 +60,9 @@ def stored(steps: list[tuple[Fn, Call | None]]) -> set[str]:
     """The fields that the last function on the way that stores any stores, there where the call is, each with what is worked out."""
     for fn, call in reversed(steps):
         around = {number for number, _ in fn.blocks_of(call.block)} if call is not None else set[int]()
-        found = [item for item in fn.facts.stores if item.name and item.block in around and fn.value(item.base)[0] != "name"]
+        found = [
+            item for item in fn.facts.stores if item.name and item.block in around and fn.value(item.base)[0] != "name"
+        ]
         if found:
             return {"" if fn.value(item.value)[0] == "const" else item.name for item in found}
     return {""}

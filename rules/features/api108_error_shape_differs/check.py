@@ -49,11 +49,20 @@ def check(project: Project) -> Iterator[Hit]:
     apps = [app for app in found if app]
     if len(apps) == 1 and None in found:  # routes of an application that a function is given
         found[apps[0]] += found.pop(None)
-        raised = [(apps[0] if app is None else app, place, form) for app, place, form in raised]
+        raised = [(apps[0] if app is None else app, fn, place, form) for app, fn, place, form in raised]
     for app, errors in found.items():
         if app == "" and len(found) > 1:
             continue  # clients do not get these
-        yield from differing(project, errors, [item[1:] for item in raised if item[0] == app])
+        for kind in (True, False):
+            own = [item for item in errors if of_api_library(project, item[0]) is kind]
+            others = [item[2:] for item in raised if item[0] == app and of_api_library(project, item[1]) is kind]
+            yield from differing(project, own, others)
+
+
+def of_api_library(project: Project, fn: Fn) -> bool:
+    """Whether it answers for a library for APIs, whose errors have a form of their own beside those of Django's plain views."""
+    routes = project.endpoints.leading_to(fn.fqn)
+    return any(route.framework != "django" or not is_plain(project, route) for route in routes)
 
 
 def probes(project: Project, fn: Fn) -> bool:
@@ -66,7 +75,7 @@ def differing(
 ) -> Iterator[Hit]:
     """Errors of one application whose form is not that of most of them; of many forms the first."""
     counts = Counter([*(form for _, _, form in errors), *(form for _, form in raised)])
-    usual, count = counts.most_common(1)[0]
+    usual, count = counts.most_common(1)[0] if counts else ("", 0)
     total = len(errors) + len(raised)
     if count < 2 or count * 3 < total * 2 or total < FEWEST:
         return
@@ -120,7 +129,7 @@ def application(project: Project, fn: Fn) -> object:
     return next((route.inner for route in project.endpoints.leading_to(fn.fqn)), "")
 
 
-def handled(project: Project) -> Iterator[tuple[object, Location, str]]:
+def handled(project: Project) -> Iterator[tuple[object, Fn, Location, str]]:
     """The project's own exceptions, in the form that an error handler gives them."""
     forms = {}
     for name, classes in project.error_handlers.items():
@@ -139,7 +148,7 @@ def handled(project: Project) -> Iterator[tuple[object, Location, str]]:
             names = (name for ref in refs for name in forms if project.hierarchy.subclass_of(ref.name, name))
             name = next(names, "")
             if name:
-                yield application(project, fn), fn.location(item.span), forms[name]
+                yield application(project, fn), fn, fn.location(item.span), forms[name]
 
 
 def form_of(project: Project, fn: Fn, answer: Answer) -> str:
