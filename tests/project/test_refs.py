@@ -652,3 +652,23 @@ def test_generic_views_give_rows_and_serializers_of_their_own() -> None:
     assert returned(project, "Kites.stored") == [("inst", "models.Kite")]
     assert returned(project, "Others.one") == [("inst", "models.Kite")]
     assert returned(project, "Unknown.one") == []
+
+
+def test_a_manager_of_a_package_that_nobody_describes_gives_the_models_rows() -> None:
+    project = build(
+        models="""
+            from django.db import models
+            from harbour_scopes import ScopedManager
+            from harbour_scopes import Colour
+            class Berth(models.Model):
+                objects = ScopedManager(port="port")
+                colour = Colour()
+        """,
+        views="""
+            from models import Berth
+            def first(): return Berth.objects.filter(free=True).first()
+            def colour(): return Berth().colour
+        """,
+    )
+    assert returned(project, "first") == [("inst", "models.Berth")]
+    assert returned(project, "colour") in ([], [("libinst", "harbour_scopes.Colour")])
