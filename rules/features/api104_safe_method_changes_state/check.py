@@ -179,7 +179,7 @@ def changing(project: Project, route: Route) -> tuple[Write, tuple[Edge, ...]] |
             or fills_empty(write)
             or any(keeps_time(*step) or mends(*step) for step in steps)
             or (any(map(TIDIES.search, below)) and not TIDIES.search(f"{route.name} {route.path}".replace("/", "_")))
-            or (write.op in CHANGED and any(told_so(project, *step) for step in steps))
+            or (write.op in CHANGED and (counts_only(write.fn) or any(told_so(project, *step) for step in steps)))
             or makes_missing(route.handler, chain[0].call if chain else write.call)
             or fills_field(steps)
         ):

@@ -24,7 +24,7 @@ from backendlint.api import (
 
 NOTHING = ("", "true", "false", "yes", "no", "on", "off", "0", "1", "none", "null", "not found", "unknown", "undefined")
 EMPTY = re.compile(r"[\s{}\[\]()\"',;:]*")
-DUMMIES = frozenset({"dummy", "fake", "none", "unset", "placeholder", "foo", "bar", "disabled", "your", "here"})
+DUMMIES = frozenset({"dummy", "fake", "demo", "none", "unset", "placeholder", "foo", "bar", "disabled", "your", "here"})
 ABSENT = frozenset(
     {"missing", "unset", "undefined", "none", "no", "not", "empty", "todo", "fixme", "placeholder", "dummy"}
 )

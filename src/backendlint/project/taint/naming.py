@@ -37,6 +37,18 @@ _STORED = frozenset(
     for name in ("password hash", "password digest", "hashed password", "passwd hash", "pw hash", "pwd hash")
 )
 """What a database keeps of passwords: to be guessed at leisure by whoever sees it."""
+_HEADERS = frozenset(
+    tuple(name.split())
+    for name in (
+        "authorization",
+        "http authorization",
+        "proxy authorization",
+        "auth header",
+        "authorization header",
+        "http authorization header",
+    )
+)
+"""What a request shows who sends it by: a token, or a name with its password."""
 _HARMLESS = frozenset(
     (
         "hash hashed digest count counts length len name names id ids type types field fields column url uri path file "
@@ -139,7 +151,7 @@ def sensitive(name: str) -> str:
         or pairs & {("last", "4"), ("last", "four")} != set()
         or _by_its_end(parts)
     )
-    if parts in _STORED:
+    if parts in _STORED or parts in _HEADERS:
         return "secret"
     if not about:
         whole = parts in _SECRET_WHOLE or parts[-1] in _SECRET_ALONE or parts[-2:] == ("service", "key")
