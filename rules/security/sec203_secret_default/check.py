@@ -23,7 +23,8 @@ from backendlint.api import (
 )
 
 NOTHING = ("", "true", "false", "yes", "no", "on", "off", "0", "1", "none", "null", "not found", "unknown", "undefined")
-EMPTY = re.compile(r"[\s{}\[\]()\"',;:]*")
+EMPTY = re.compile(r"[\s{}\[\]()\"',;:]*|\d+\s*/\s*\d*[a-z]+", re.IGNORECASE)
+"""No text, an empty object, or how often something may be done (`100/5m`)."""
 DUMMIES = frozenset({"dummy", "fake", "demo", "none", "unset", "placeholder", "foo", "bar", "disabled", "your", "here"})
 ABSENT = frozenset(
     {"missing", "unset", "undefined", "none", "no", "not", "empty", "todo", "fixme", "placeholder", "dummy"}
@@ -87,7 +88,7 @@ def of_stage(project: Project, literal: NamedLiteral) -> bool:
 
 
 def is_nothing(text: str) -> bool:
-    """Nothing, or an empty object to parse: `{}`."""
+    """Nothing, an empty object to parse (`{}`), or a rate."""
     return text.strip().lower() in NOTHING or EMPTY.fullmatch(text) is not None
 
 

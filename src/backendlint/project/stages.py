@@ -18,6 +18,8 @@ if TYPE_CHECKING:
 _SWITCH = "DEBUG"
 _STAGES = frozenset({"dev", "development", "develop", "local", "test", "testing", "tests", "ci"})
 """Words in names of classes with settings that production does not use."""
+_RUNNERS = frozenset({"pytest", "unittest", "py.test"})
+"""What is loaded (`"pytest" in sys.modules`) or called where tests run."""
 _ON = (True, "True", "true")
 _OWN_MACHINE = re.compile(r"://(\w*):(\1|[a-z]{1,12})@(localhost|127\.0\.0\.1)\b", re.IGNORECASE)
 
@@ -54,7 +56,7 @@ def _asks_trial(fn: Fn, test: Vid, truth: bool) -> bool:
     if value[0] == "compare" and len(value[1]) == 1:
         same = value[1][0] in ("==", "in", "is")
         said = {str(fn.const(vid)).lower() for vid in (*value[2], *ingredients(fn.facts, value[2]))}
-        return (bool(said & _STAGES) and truth == same) or (bool(said & _REAL) and truth != same)
+        return (bool(said & (_STAGES | _RUNNERS)) and truth == same) or (bool(said & _REAL) and truth != same)
     name = str(value[-1]).rpartition(".")[2] if value[0] in ("name", "attr") else ""
     return truth and _TRIAL.fullmatch(name) is not None
 
