@@ -39,7 +39,7 @@ CAMEL = re.compile(r"[a-z0-9][A-Z]")
 def check(project: Project, options: Mapping[str, Any]) -> Iterator[Hit]:
     verbs = re.compile(rf"({'|'.join(options['verbs'])})(?=$|[-_]|[A-Z])")
     nouns = set(options["nouns"]) | {word for cls in project.classes.values() for word in stems(cls.name)}
-    nouns |= {cls.name.lower() for cls in project.classes.values() if stored_entity(project, cls)}
+    stored = {cls.name.lower() for cls in project.classes.values() if stored_entity(project, cls)}
     followed = collections(project, nouns)
     prescribed, uncountable = set(options["prescribed"]), set(options["uncountable"])
     seen: set[Location] = set()
@@ -56,7 +56,7 @@ def check(project: Project, options: Mapping[str, Any]) -> Iterator[Hit]:
             continue
         if route.trial or not prescribed.isdisjoint(segments(route.path)) or of_a_tool(project, route):
             continue
-        problem = judge(route, verbs, uncountable, followed, nouns, owned, kinds)
+        problem = judge(route, verbs, uncountable, followed, nouns, owned, kinds, stored)
         word = problem.split("`")[1] if problem.endswith(ALIKE) else ""
         if word and (stands_alone(route.path, word, shown) or is_default(route, word, answered)):
             continue
@@ -97,6 +97,7 @@ def judge(
     nouns: set[str],
     owned: set[str],
     kinds: Mapping[str, set[str]],
+    stored: set[str],
 ) -> str:
     """What is wrong with the path's names, or ""."""
     parts = segments(route.own_path) or segments(route.path)[-1:]
@@ -106,7 +107,8 @@ def judge(
         said = verbs.match(part) if not SIGN_IN.search(part) else None
         if said and part in FORMS and route.methods and SAFE.issuperset(route.methods) and position == len(parts) - 1:
             continue
-        if said and not is_action(parts, position) and not names_item(parts, position) and does(part, said[1], nouns):
+        named = is_action(parts, position) or names_item(parts, position) or names_stored(part, stored)
+        if said and not named and does(part, said[1], nouns):
             return f"`{part}` {VERB}, which is the method's part; name the resource, in the plural"
         if CAMEL.search(part):
             return f"`{part}` {CASE}; paths are written in lower case with hyphens"
@@ -189,12 +191,15 @@ def kinds_of(project: Project) -> dict[str, set[str]]:
 
 
 def does(part: str, verb: str, nouns: set[str]) -> bool:
-    """Whether the word is a verb there: `/new-order`, not `/new-relic`, nor `/view-log` of a stored `ViewLog`."""
+    """Whether the word is a verb there: `/new-order`, not `/new-relic`."""
     rest = part[len(verb) :].strip("-_").lower()
-    whole = re.sub(r"[-_]", "", part).lower()
-    if rest and not nouns.isdisjoint((whole, whole.removesuffix("s"))):
-        return False
     return verb != "new" or not rest or rest in nouns or rest.removesuffix("s") in nouns
+
+
+def names_stored(part: str, stored: set[str]) -> bool:
+    """`/view-logs` of a stored `ViewLog`."""
+    whole = re.sub(r"[-_]", "", part).lower()
+    return whole != part.lower() and not stored.isdisjoint((whole, whole.removesuffix("s")))
 
 
 def plural(problem: str) -> str:
