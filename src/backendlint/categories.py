@@ -60,7 +60,8 @@ _GENERATED_HEAD = re.compile(
     @generated\b
     | \b(?:generated|managed|compiled)\b (?:[^\n]*\n){0,4}? [^\n]* \bdo\ not\ (?:edit|modify)\b
     | \bdo\ not\ (?:edit|modify)\b (?:[^\n]*\n){0,4}? [^\n]* \b(?:generated|by\ hand)\b
-    | (?: ^[\s\#*/;"'-]* (?:(?:code|this|was)\ )? | \b(?:file|code|module|script|client|package)s?\ (?:is|was|are|were|has\ been)\ (?:an?\ )?)
+    | (?: ^[\s\#*/;"'-]* (?:(?:code|this|was)\ )?
+         | \b(?:file|code|module|script|client|package)s?\ (?:is|was|are|were|has\ been)\ (?:an?\ )?)
       (?:auto-?(?:matically\ )?)? generated\ (?:automatically\ )? (?:by|from|using|code|file)\b
       (?!\ ['"`]?(?:django|alembic)\b)
     """,
