@@ -188,7 +188,7 @@ def creations(project: Project, route: Route) -> list[Span] | None:
     last = parts[-2] if len(parts) > 1 and parts[-1] in MAKING else parts[-1]
     if ACTION.search(route.name) or (ACTION.search(last) and "{" not in last):
         return None
-    if is_signed(route.handler) or signs_in(project, route.handler):
+    if is_signed(route.handler) or signs_in(project, route.handler) or takes_twice(project, route.handler):
         return None
     own = singular(last.replace("-", "_").lower())
     added = ADDED.fullmatch(route.name)  # `add_member` to a team: a link, unless the path is that of what is added
@@ -218,6 +218,13 @@ def creations(project: Project, route: Route) -> list[Span] | None:
     )
     said = named and not POSTED.match(route.name) and not changes and stores(project, route.handler)
     return found if found or said else None
+
+
+def takes_twice(project: Project, fn: Fn) -> bool:
+    """`except IntegrityError:` that goes on: what is asked for may have been there before, and is no error."""
+    handlers = (block for block in fn.facts.blocks if block.kind == "except" and block.value >= 0 and not block.exits)
+    caught = (name for block in handlers for name in project.exceptions.caught_types(fn, block))
+    return any(project.exception_kind(name) == "integrity" for name in caught)
 
 
 def updates(write: Write, chain: tuple[Edge, ...]) -> bool:
