@@ -37,7 +37,7 @@ from backendlint.facts.within import (
     siblings,
 )
 from backendlint.findings.model import Edit, Fix, Hit, Location, Profile, Step
-from backendlint.findings.once import ALIKE, FEW, SLIPS, by_style, here_and_in, told_once
+from backendlint.findings.once import FEW, SLIPS, by_style, here_and_in, told_once
 from backendlint.project.allocations import Made
 from backendlint.project.answers import Answer, answers, refusals
 from backendlint.project.applications import concerned, served_applications
@@ -155,7 +155,6 @@ if TYPE_CHECKING:
     from backendlint.project.sqltext import judge as sql
 
 __all__ = [
-    "ALIKE",
     "BLOCKING",
     "CALENDAR",
     "FEW",

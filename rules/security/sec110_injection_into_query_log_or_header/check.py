@@ -4,7 +4,7 @@ import re
 from collections.abc import Iterator
 from dataclasses import replace
 
-from backendlint.api import ALIKE, Flow, Fn, Hit, Project, Vid, arguments, flow_hit, names_key, place_flows, told_once
+from backendlint.api import Flow, Fn, Hit, Project, Vid, arguments, flow_hit, names_key, place_flows, told_once
 
 CONVERSION = re.compile(r"%[-#0 +]*\d*(?:\.\d+)?([a-zA-Z])")
 HARM = {
@@ -18,6 +18,8 @@ HARM = {
     "log": "so line breaks in it can forge log entries; log it quoted (`%r`, `!r`), or as a field of a structured log.",
 }
 LESS = ("log",)
+FEW_LINES = 2
+"""So many log lines are told one by one: of more, what writes the log may answer for all."""
 NEAR = 1
 """More calls than this between the request and a log line make it advice."""
 FAR = 3
@@ -37,7 +39,7 @@ def check(project: Project) -> Iterator[Hit]:
             hits = list(logged(project, harm))
             yield from (hit for hit in hits if hit.profile)
             sure = (hit for hit in hits if not hit.profile)
-            yield from told_once(sure, everywhere, ALIKE, others=elsewhere(project, harm))
+            yield from told_once(sure, everywhere, FEW_LINES, others=elsewhere(project, harm))
             continue
         for flow in place_flows(project, (kind,)):
             if kind == "ldap-dn" and not names_entry(flow.site.fn, flow.site.vid):

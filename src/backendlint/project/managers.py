@@ -102,6 +102,13 @@ class Managers:
             return ref
         return Ref(ref.kind, ref.name, Ref("inst", cls.fqn))
 
+    def is_strange(self, cls: Cls, name: str, found: Refs) -> bool:
+        """`objects = ScopedManager(space="space")` of a package that nobody describes: it stands for what the base has there."""
+        project = self.resolver.project
+        if any(ref.kind not in ("lib", "libinst") or any(project.libraries.lineage(ref.name)) for ref in found):
+            return False
+        return any(project.libraries.attribute(f"{base}.{name}") for base in project.hierarchy.library_bases(cls))
+
     def stands_for_owner(self, ref: Ref) -> bool:
         """Whether it is a manager, which gives the rows of the model that holds it."""
         return any(model.of_owner for model in self._models(ref))

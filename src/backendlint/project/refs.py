@@ -339,7 +339,7 @@ class Resolver:
             if nested in self.project.classes:
                 return (Ref("class", nested),)
             found = self.field(owner, name)
-            if found and not self._stranger(cls, name, found):
+            if found and not self.managers.is_strange(cls, name, found):
                 return tuple(self.managers.owned(item, cls) for item in found)
         instance = "libinst" if ref.kind == "inst" else "lib"
         bases = self.project.hierarchy.library_bases(cls)
@@ -357,13 +357,6 @@ class Resolver:
         overrides = self.project.hierarchy.overrides(cls, name) if ref.kind == "inst" else ()
         left = tuple(Ref("func", fn.fqn, ref) for fn in overrides if fn.kind != "property")
         return left or self.types.inherited(cls, name)
-
-    def _stranger(self, cls: Cls, name: str, found: Refs) -> bool:
-        """`objects = ScopedManager(space="space")` of a package that nobody describes: it stands for what the base has there."""
-        libraries = self.project.libraries
-        if any(ref.kind not in ("lib", "libinst") or any(libraries.lineage(ref.name)) for ref in found):
-            return False
-        return any(libraries.attribute(f"{base}.{name}") for base in self.project.hierarchy.library_bases(cls))
 
     def field(self, cls: Cls, name: str) -> Refs:
         """What an attribute of the class's instances refers to: annotation, class attribute, or what methods assign."""

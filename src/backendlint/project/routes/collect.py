@@ -45,8 +45,6 @@ class Registrations:
         """Entries whose holder is not known."""
         self._opened: set[Key] = set()
         self._claimed: set[Key] = set()
-        self._listed: set[Key] = set()
-        """Calls of helpers whose routes stand in a list already."""
         self._libraries = project.libraries
         self.injected = Injected(project)
         self.forwarding = Forwarding(self)
@@ -213,9 +211,7 @@ class Registrations:
             for item in target.facts.returns:
                 made = self.forwarding.for_caller(target, item.value, fn, call)
                 holder.entries.extend(made)
-                if made:
-                    self._listed.add((fn.fqn, call.value))
-                else:
+                if not made:
                     self._items(holder, target, item.value, depth + 1)
         if not targets:
             for argument in call.args:
@@ -268,7 +264,7 @@ class Registrations:
         if model.route is not None and (fn.facts.params or fn.parent is not None):
             found = self.forwarding.by_call(fn, call, model.route, model.library)
             if found is not None:
-                self._forwarded(item for item in found if not self._stands(item[0]))
+                self._forwarded(self.forwarding.unlisted(found))
                 return
         for holder in holders:
             if model.route is not None:
@@ -282,9 +278,6 @@ class Registrations:
                 entry = self._make(fn, call, model, model.route)
                 if entry is not None:
                     self.loose.append(entry)
-
-    def _stands(self, entry: Entry) -> bool:
-        return entry.call is not None and (entry.fn.fqn, entry.call.value) in self._listed
 
     def _hook(self, fn: Fn, call: Call, model: CallModel, origins: tuple[Origin, ...]) -> None:
         arg = model.middleware or model.handler

@@ -33,6 +33,8 @@ class Forwarding:
         self.origins = registrations.origins
         self._decorated: dict[Place, Ref] = {}
         self._returned: dict[tuple[str, Vid], dict[tuple[str, Vid], list[Entry]]] = {}
+        self._listed: set[tuple[str, Vid]] = set()
+        """Calls of helpers whose routes stand in a list."""
 
     def by_call(self, fn: Fn, call: Call, route: RouteModel, library: str) -> list[Found] | None:
         """Entries of a registering call whose path or view its function is given; None for other calls."""
@@ -68,7 +70,15 @@ class Forwarding:
                 for entry, _ in found or ():
                     if entry.call is not None:
                         table.setdefault((entry.fn.fqn, entry.call.value), []).append(entry)
-        return self._returned[key].get((fn.fqn, call.value), [])
+        entries = self._returned[key].get((fn.fqn, call.value), [])
+        self._listed.update((entry.fn.fqn, entry.call.value) for entry in entries if entry.call is not None)
+        return entries
+
+    def unlisted(self, found: list[Found]) -> Iterator[Found]:
+        """What stands in no list already."""
+        for entry, near in found:
+            if entry.call is None or (entry.fn.fqn, entry.call.value) not in self._listed:
+                yield entry, near
 
     def hooks(
         self, fn: Fn, call: Call, given: Arg, origins: tuple[Origin, ...]
