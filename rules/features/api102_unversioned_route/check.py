@@ -17,6 +17,7 @@ from backendlint.api import (
     here_and_in,
     is_api,
     is_plain,
+    is_signed,
     segments,
     subject,
     told_once,
@@ -128,7 +129,8 @@ def belongs(route: Route, homes: set[str], modules: set[str]) -> bool:
 
 
 def free(route: Route) -> bool:
-    """Operational and browser-facing paths that stay where they are, and what an application keeps for itself (`/_internal`)."""
+    """Operational and browser-facing paths that stay where they are, what an application keeps for itself (`/_internal`), and
+    what another system notifies, with its signature."""
     parts = [part for part in segments(route.path) if "{" not in part]
     return (
         not parts
@@ -142,6 +144,7 @@ def free(route: Route) -> bool:
         )
         or not route.in_schema
         or route.trial
+        or (route.handler is not None and is_signed(route.handler))
     )
 
 

@@ -4,7 +4,19 @@ import re
 from collections.abc import Iterator
 from dataclasses import replace
 
-from backendlint.api import Flow, Fn, Hit, Project, Vid, arguments, flow_hit, names_key, place_flows, told_once
+from backendlint.api import (
+    Flow,
+    Fn,
+    Hit,
+    Project,
+    Vid,
+    arguments,
+    flow_hit,
+    is_signed,
+    names_key,
+    place_flows,
+    told_once,
+)
 
 CONVERSION = re.compile(r"%[-#0 +]*\d*(?:\.\d+)?([a-zA-Z])")
 HARM = {
@@ -80,6 +92,9 @@ def is_sure(project: Project, flow: Flow) -> bool:
         return False
     if flow.calls > NEAR or flow.turns > flow.calls:
         return False
+    handlers = [route.handler for route in flow.routes(project)]
+    if handlers and all(fn is not None and is_signed(fn) for fn in handlers):
+        return False  # another system wrote it, and nobody on the way
     entered = flow.parameter(project)
     if entered is None:
         return ADDRESS.isdisjoint(flow.source.path)

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from backendlint.project.routes import Route
 
 _SIGNATURE = re.compile(r"[\w-]*[_-]signature", re.IGNORECASE)
+_VERIFIES = re.compile(r"^_?(verify|validate|is_valid|has_valid)_(\w+_)?signature(_|$)", re.IGNORECASE)
 _RUN_IT = frozenset({"admin", "admins", "administrator", "superuser", "moderator"})
 _REFUSES = frozenset(
     {"required", "require", "requires", "only", "is", "user", "current", "permission", "ensure", "verify"}
@@ -58,7 +59,8 @@ def _lets_admins(guard: str) -> bool:
 def is_signed(fn: Fn) -> bool:
     """Whether it takes a notification by another system, which signs it and only looks whether it was taken."""
     texts = (fn.facts.values[vid][1] for vid in fn.made_by("const"))
-    return any(isinstance(text, str) and _SIGNATURE.fullmatch(text) for text in texts)
+    signed = any(isinstance(text, str) and _SIGNATURE.fullmatch(text) for text in texts)
+    return signed or any(_VERIFIES.search(fn.callee_name(call)) for call in fn.calls)
 
 
 def among_pages(project: Project, route: Route, *, of_site: bool = False) -> bool:
