@@ -35,7 +35,7 @@ FEW_LOOSE = 2
 """So many routes are told one by one that fail of nothing missing."""
 DEPTH = 3
 """Functions to which a handler's body is handed on as it is."""
-HOOK = re.compile(r"hooks?\b|events?$|events?[-_]?api|callback|notif|(^|/)_?internal/", re.IGNORECASE)
+HOOK = re.compile(r"hooks?\b|events?$|events?[-_]?api|callback|notif|^/_?internal/", re.IGNORECASE)
 """Another service decides what it sends there."""
 FORMS = ("the body (`form`)", "the body (`POST`)")
 """Fields of HTML forms: a missing one answers 400 by itself."""
