@@ -289,7 +289,7 @@ class Resources:
             )
             if lent and value[0] == "yield":
                 continue
-            if keeps and vid not in held and held.intersection(operands(value)) and not self._only_shown(fn, vid):
+            if keeps and vid not in held and held.intersection(operands(value)) and not self._only_shown(fn, vid, held):
                 return True
         for inner in self.project.functions_of(fn.file):
             outer = (inner.value(vid) for vid in inner.made_by("outer"))
@@ -297,8 +297,9 @@ class Resources:
                 return True
         return handed and any(self._hands_over(fn, call, held) for call in fn.calls if call is not opened)
 
-    def _only_shown(self, fn: Fn, vid: Vid) -> bool:
-        """`select([client], [], [], 3)`: a display that functions of libraries look at, and that nobody holds."""
+    def _only_shown(self, fn: Fn, vid: Vid, inside: set[Vid]) -> bool:
+        """`select([client], [], [], 3)`: a display that functions of libraries look at, and that nobody holds; what runs beside
+        (`Thread(target=serve, args=(client,))`) may close it."""
         if fn.facts.values[vid][0] not in ("list", "tuple") or fn.made_of(vid):
             return False
         shown = [call for call in fn.calls if vid in call.passed]
@@ -306,7 +307,7 @@ class Resources:
         return (
             bool(shown)
             and vid not in held.union(item.value for item in fn.facts.stores)
-            and all(self.project.models(fn, call) and not self._hands_over(fn, call, {vid}) for call in shown)
+            and all(self.project.models(fn, call) and not self._hands_over(fn, call, {vid, *inside}) for call in shown)
         )
 
     @staticmethod
@@ -340,9 +341,21 @@ class Resources:
             )
         if not models:
             return not refs or any(ref.kind != "lib" for ref in refs) or not self._reads_only(call)
+        if any(model.spawn is not None or model.executor is not None for model in models):
+            return self._runs_with(fn, call, held)
         return any(
             model.registers_cleanup or model.returns == "arg0" or model.response is not None or self._wraps(model)
             for model in models
+        )
+
+    def _runs_with(self, fn: Fn, call: Call, held: set[Vid]) -> bool:
+        """Whether what runs beside, or in a thread, closes or keeps what it is given; of others' functions nothing is known."""
+        targets = [edge.callee for edge in self.project.graph.callees(fn) if edge.call is call and edge.kind != "call"]
+        display = fn.unguarded(call.kwarg("args"))
+        given = display[1] if display[0] in ("list", "tuple") else call.args[1:]
+        made = call._replace(args=tuple(given), kwargs=())
+        return not targets or any(
+            self._keeps(target, index) for target in targets for index in slots(fn, made, target, held)
         )
 
     @staticmethod
