@@ -218,10 +218,8 @@ class Timeouts:
         return None if texts is None else any(key in str(text) for text in texts for key in self._keys(timeout))
 
     def _spread(self, fn: Fn, vid: Vid, timeout: Timeout, depth: int = MAX_LINKS) -> Wait | None:
-        """`**kwargs`: unknown, unless the dict is spelled out (also by `setdefault`, `update` and stores) here."""
-        value = fn.facts.values[vid]
-        if not depth:
-            return UNKNOWN
+        """`**kwargs`: unknown, unless the dict is spelled out here (also by `setdefault`, `update` and stores) or where it comes from."""
+        value = fn.facts.values[vid] if vid >= 0 and depth else ("",)
         if value[0] in ("mut", "store", "guard"):
             put = self._put(fn, value, timeout, depth)
             return self._spread(fn, value[1], timeout, depth - 1) if put is None else put
@@ -230,6 +228,10 @@ class Timeouts:
             return next((wait for wait in found if wait is not None), None)
         if value[0] == "param":
             return self._passed_on(fn, value[1], timeout)
+        if value[0] == "call":  # `**self._options()`
+            own = self.project.targets(fn, fn.facts.calls[value[1]])
+            found = [self._spread(it, item.value, timeout, depth - 1) for it in own for item in it.facts.returns]
+            return UNKNOWN if any(found) or not found else None
         if value[0] != "dict" or any(key < 0 for key, _ in value[1]):
             return UNKNOWN
         given = [item for key, item in value[1] if fn.const(key) in timeout.keywords]
