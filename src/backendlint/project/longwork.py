@@ -34,8 +34,10 @@ _AT_ONCE = frozenset(
     "timedatectl touch true tty uname uptime who whoami whereis which".split()
 )
 """Programs that are done as soon as they are started."""
-_BY_SIZE = frozenset("cat chgrp chmod chown cp df mv rm stat tail touch".split())
+_BY_SIZE = frozenset("cat chgrp chmod chown cp df mv rm tail".split())
 """Of those, what takes as long as the files, and the disk that they are on."""
+_MANAGES = frozenset("check diffsettings showmigrations sqlmigrate".split())
+"""Commands of Django's that only say how things are: `call_command("showmigrations")`."""
 _FOLLOWS = {"tail": frozenset({"-f", "-F", "--follow"}), "journalctl": frozenset({"-f", "--follow"})}
 """What has these go on for ever."""
 _ASKS = frozenset({"--version", "-V", "--help", "-h"})
@@ -94,6 +96,7 @@ class LongWorks:
                     mails.append(site)
             elif (
                 "subprocess" in effects
+                and (site.model.blocking or site.model.awaitable)
                 and not at_once(fn, site.call)
                 and any(not self._short(item) for item in self._waited(site))
                 and not site.model.opens
@@ -157,7 +160,7 @@ class LongWorks:
             if loop < 0 or loop in found or self._ends_early(fn, loop) or self._batches(fn, loop):
                 continue
             iterable = fn.facts.blocks[loop].value
-            if self.project.fanouts.small(fn, iterable) or not self._waits(fn, call):
+            if self.project.fanouts.small(fn, iterable) or _of_one(fn, call, iterable) or not self._waits(fn, call):
                 continue
             if self._capped(fn, iterable, loop):
                 continue
@@ -259,10 +262,8 @@ def at_once(fn: Fn, call: Call, *, always: bool = False) -> bool:
         return False
     if (name in _PACKAGERS and not _PACKAGES.isdisjoint(words)) or words == ["mount"]:
         return True
-    if always:
-        return name in _AT_ONCE - _BY_SIZE
-    asks = words[1:2] if name == "git" else words[1:]
-    return name in _AT_ONCE or not (_GIT_ASKS if name == "git" else _ASKS).isdisjoint(asks)
+    asks = not (_GIT_ASKS if name == "git" else _ASKS).isdisjoint(words[1:2] if name == "git" else words[1:])
+    return asks or name in _MANAGES or name in (_AT_ONCE - _BY_SIZE if always else _AT_ONCE)
 
 
 def _command(fn: Fn, call: Call) -> list[str]:
@@ -275,6 +276,8 @@ def _command(fn: Fn, call: Call) -> list[str]:
 def _words(fn: Fn, vid: Vid) -> list[str]:
     """The words of a command that are written out: of a list, or of a text up to its first hole."""
     value = fn.unguarded(vid)
+    while value[0] == "mut":  # what was appended to it comes after
+        value = fn.unguarded(value[1])
     if value[0] in ("list", "tuple"):
         return [text for item in value[1] if isinstance(text := fn.const(item), str)]
     first = value[2][0] if value[0] == "fmt" and value[2] else vid
@@ -283,6 +286,20 @@ def _words(fn: Fn, vid: Vid) -> list[str]:
         first = func[1]
     text = fn.const(first)
     return text.split() if isinstance(text, str) else []
+
+
+def _of_one(fn: Fn, call: Call, iterable: Vid) -> bool:
+    """`for field, value in form.items(): if field == "mail": send(value)`: for the one item that is meant."""
+    for test, outcome in fn.tests_of(call.block):
+        value = fn.unguarded(test)
+        if not outcome or value[0] != "compare" or value[1] != ("==",):
+            continue
+        sides = [fn.unguarded(vid) for vid in value[2]]
+        items = [fn.unguarded(side[1]) if side[0] == "unpack" else side for side in sides]
+        named = any(fn.const(vid) is not None for vid in value[2])
+        if named and any(item[0] == "elem" and plain(fn, item[1]) == plain(fn, iterable) for item in items):
+            return True
+    return False
 
 
 def _one_or_many(fn: Fn, vid: Vid) -> bool:
