@@ -13,6 +13,8 @@ ASKS = frozenset({"http", "db-connect", "socket", "grpc", "cloud"})
 REPORTS = re.compile(r"notif|report|alert|send|publish|log(?!_?in)|record|capture|mark", re.IGNORECASE)
 PATIENT, FEW = 10, 5
 """Seconds between so many attempts hammer nobody."""
+BRIEFLY, ONCE_OR_TWICE = 2, 3
+"""So do a second and a third attempt that come so many seconds later."""
 FAR_APART = 60
 """Seconds between any number of attempts."""
 STEADY = 2
@@ -97,10 +99,12 @@ def _takes_lock(policy: Policy) -> bool:
 
 
 def _is_slow(project: Project, policy: Policy) -> bool:
-    """A few attempts far apart, and those of a loop that no client waits for: jobs seldom come together."""
+    """Three attempts with a pause, a few far apart, and those of a loop that no client waits for: jobs seldom come together."""
     if policy.backoff != "constant":
         return False
     pause = policy.pause or 0
+    if 0 < (policy.attempts or 0) <= ONCE_OR_TWICE and pause >= BRIEFLY:
+        return True
     slow = PATIENT if 0 < (policy.attempts or 0) <= FEW else FAR_APART
     return pause >= slow or (policy.kind == "loop" and pause >= STEADY and policy.fn not in project.in_request)
 
