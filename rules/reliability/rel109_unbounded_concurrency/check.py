@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from backendlint.api import Fanout, Hit, Profile, Project, only_by_hand, told_once
+from backendlint.api import Call, Cls, Fanout, Fn, Hit, Profile, Project, only_by_hand, receiver, told_once
 
 FEW_QUEUES = 3
 """So many are told one by one: of more it is how the project makes them."""
@@ -81,4 +81,29 @@ def _profile(project: Project, fanout: Fanout) -> Profile | None:
         return "strict"
     if only_by_hand(project, fanout.site.fn) or not project.fanouts.evident(fanout):
         return "strict"
-    return None
+    return "strict" if _leaves(site.fn, site.call) or _of_parts(project, site.fn, site.call) else None
+
+
+def _leaves(fn: Fn, start: Call) -> bool:
+    """`task = create_task(finish()); break`: the loop starts one at most."""
+    inside = [block for _, block in fn.blocks_of(start.block)]
+    upto = next((number for number, block in enumerate(inside) if block.kind in ("for", "while", "comp")), 0)
+    return any(block.exits in ("break", "return", "raise") for block in inside[:upto])
+
+
+def _of_parts(project: Project, fn: Fn, start: Call) -> bool:
+    """`gather(*[listener.told(event) for listener in self.listeners])`: methods of objects that make up the program, which are
+    as many as somebody has set up, and no rows of a table."""
+    for call in fn.calls:
+        base = receiver(fn, call)
+        if base < 0 or not start.span.holds(call.span) or fn.unguarded(base)[0] != "elem":
+            continue
+        classes = [project.classes[ref.name] for ref in project.refs(fn, base) if ref.kind == "inst"]
+        if classes and all(_is_part(project, cls) for cls in classes):
+            return True
+    return False
+
+
+def _is_part(project: Project, cls: Cls) -> bool:
+    """Of a class from which others derive, and whose objects no database or client has: a plug-in, a listener."""
+    return bool(cls.subclasses) and project.hierarchy.role(cls) not in ("model", "schema", "serializer")
