@@ -97,7 +97,9 @@ def check(project: Project) -> Iterator[Hit]:
             yield from _told(others, f" with {library}")
         else:
             for style in alike:
-                yield from _told(styles[style], few=style.few) if style.place else styles[style]
+                yield from (
+                    _told(styles[style], few=SHARED if style.library else style.few) if style.place else styles[style]
+                )
 
 
 def _told(hits: list[Hit], by: str = "", few: int = 1) -> Iterator[Hit]:
@@ -112,14 +114,14 @@ def _throughout(hit: Hit, others: str, by: str = "") -> str:
 
 
 def _hits(project: Project, functions: Iterable[Fn]) -> Iterator[tuple[Hit, Style | None]]:
-    """Each hit, with its style; None for advice, and for calls that fail where they stand. What a function asks the same object or database
-    next is advice."""
+    """Each hit, with its style; None for advice, and for calls that fail where they stand. What a function asks the same object,
+    database or library next is advice."""
     for fn in functions:
         known: set[str] = set()
         waited: set[Vid] = set()
         for hit, model, call, place in _hits_in(project, fn) if fn.facts.is_async else ():
             style = _style(project, fn, place, model)
-            same = style.library or place
+            same = style.library or place or _kin(model)
             if hit.profile is not None:
                 yield hit, None
             elif _refused(project, model):
@@ -127,7 +129,7 @@ def _hits(project: Project, functions: Iterable[Fn]) -> Iterator[tuple[Hit, Styl
             elif same in known or _on(fn, call) in waited:
                 yield replace(hit, profile="strict"), style
             else:
-                known.update([same] if same else [])
+                known.add(same)
                 waited.update([call.value] if call is not None else [])
                 yield hit, style
 
