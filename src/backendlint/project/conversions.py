@@ -27,7 +27,8 @@ _MAKING = frozenset({"__init__", "__post_init__", "__new__", "model_post_init"})
 """Methods that run while an object is made; so may those that are decorated (validators)."""
 _OF_LISTS = frozenset(
     "append extend isoformat timestamp astimezone hexdigest digest group rsplit is_integer partition rpartition title capitalize "
-    "casefold zfill ljust rjust strftime total_seconds utcoffset fullmatch".split()
+    "casefold zfill ljust rjust isspace isalpha isalnum isnumeric isdecimal isupper islower strftime total_seconds utcoffset "
+    "fullmatch".split()
 )
 _ASKS_NOBODY = re.compile(
     r"builtins\.(?!open$|input$|exec$|eval$|compile$|__import__$|breakpoint$)\w+|"
@@ -49,7 +50,7 @@ def only_converts(project: Project, fn: Fn, handler: int) -> bool:
     return all(_is_conversion(project, fn, call) for call in calls)
 
 
-def asks_nobody(project: Project, fn: Fn, call: Call, depth: int = _MAX_DEPTH) -> bool:
+def asks_nobody(project: Project, fn: Fn, call: Call, depth: int = _MAX_DEPTH, *, inside: bool = False) -> bool:
     """Whether it is known of a call that it makes a value of others, or only logs: no disk, network or database is asked."""
     models = project.models(fn, call)
     if log_call(fn.file, fn.facts, call) is not None:
@@ -59,14 +60,17 @@ def asks_nobody(project: Project, fn: Fn, call: Call, depth: int = _MAX_DEPTH) -
     if any(item.blocking and not item.effect for item in models):
         return False
     targets = project.targets(fn, call)
-    if targets:
-        return depth > 0 and all(
-            asks_nobody(project, target, inner, depth - 1) for target in targets for inner in target.calls
-        )
     refs = project.callees(fn, call)
-    if refs and all(
-        _is_exception(project, ref) or _only_fills(project, ref) or _is_empty(project, ref) for ref in refs
-    ):
+    if refs and all(_is_exception(project, ref) for ref in refs):
+        return True
+    if targets:
+        others = [
+            target for target in targets if target is not fn or not inside
+        ]  # what calls itself, its other calls tell
+        return depth > 0 and all(
+            asks_nobody(project, target, inner, depth - 1, inside=True) for target in others for inner in target.calls
+        )
+    if refs and all(_only_fills(project, ref) or _is_empty(project, ref) for ref in refs):
         return True
     if refs and all(_only_computes(project, ref) for ref in refs):
         return True
