@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from functools import partial
 
-from backendlint.api import Fn, Hit, Project, by_style, clause, clause_text, here_and_in, told_once
+from backendlint.api import FEW, Fn, Hit, Project, by_style, clause, clause_text, here_and_in, told_once
 
 from .asides import hides_database, is_aside, is_patch, is_system_check
 from .decisions import is_quiet
@@ -23,6 +23,7 @@ HARMS = {
     "failure": "an outage of what it calls looks like nothing happened",
 }
 UNTRACED = " without a trace"
+ALONE = "alone"
 EVERYWHERE = frozenset({"callback", "request", "file"})
 """Styles of a project; what else has one is the same thing, done again."""
 
@@ -30,8 +31,10 @@ EVERYWHERE = frozenset({"callback", "request", "file"})
 def check(project: Project, options: Mapping[str, object]) -> Iterator[Hit]:
     styles = by_style(project, project.functions_with("except", "with"), partial(_hits_in, project, options))
     told = partial(here_and_in, after=UNTRACED)
-    alone = styles.pop("", [])
-    yield from told_once(alone, told, few=len(alone), by_function=True)
+    yield from styles.pop("", ())
+    alone = styles.pop(ALONE, [])
+    each = _folder if len(alone) > FEW else None
+    yield from told_once(alone, _of_folder if each else told, severity=None, each=each, by_function=True)
     for style, hits in styles.items():
         if style in EVERYWHERE:
             yield from told_once(hits, told)
@@ -40,12 +43,22 @@ def check(project: Project, options: Mapping[str, object]) -> Iterator[Hit]:
 
 
 def _hits_in(project: Project, options: Mapping[str, object], functions: Iterable[Fn]) -> Iterator[tuple[Hit, str]]:
-    """Each hit, and which style of the project it is one of; "" for those that are told for themselves."""
+    """Each hit, and which style of the project it is one of; "" for advice."""
     for fn in functions:
         for block in suspects(fn.facts):
             place = Place(project, fn, block, options)
             for hit in _judged(place):
-                yield hit, style_of(place) if hit.profile is None else ""
+                yield hit, (style_of(place) or ALONE) if hit.profile is None else ""
+
+
+def _folder(hit: Hit) -> str:
+    """Where a project drops errors in many places, those of one folder are told together."""
+    return hit.location.path.rpartition("/")[0]
+
+
+def _of_folder(hit: Hit, others: str) -> str:
+    where = "" if " of this " in others else f" of `{_folder(hit) or '.'}`"
+    return here_and_in(hit, f"{others}{where}", after=UNTRACED)
 
 
 def _always(_hit: Hit) -> bool:

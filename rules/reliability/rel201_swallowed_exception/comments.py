@@ -34,9 +34,13 @@ def has_comment(site: Place) -> bool:
 
 
 def _says_above(site: Place) -> bool:
-    """A comment above the `try` that speaks of what is caught there."""
-    line = site.function.blocks[site.tried].span.line
-    return any(map(_CAUGHT.search, comment_above(site.project, site.fn.path, line)))
+    """A comment above the `try`, or above the `if` that begins with it, that speaks of what is caught there."""
+    tried = site.function.blocks[site.tried]
+    outer = site.function.blocks[tried.parent]
+    lines = [tried.span.line]
+    if outer.kind == "if" and outer.span.line in (tried.span.line, tried.span.line - 1):
+        lines.append(tried.span.line - 1)
+    return any(_CAUGHT.search(text) for line in lines for text in comment_above(site.project, site.fn.path, line))
 
 
 def _is_reason(comment: str) -> bool:
