@@ -6,8 +6,6 @@ from dataclasses import dataclass, replace
 from functools import partial
 
 from backendlint.api import (
-    FEW,
-    SLIPS,
     Block,
     Edit,
     FileFacts,
@@ -28,10 +26,14 @@ from backendlint.api import (
     clause_text,
     here_and_in,
     lines_of,
+    only_by_hand,
+    only_converts,
     siblings,
     told_once,
 )
 
+FEW = 2
+"""So many places are told one by one: more are one habit, and one remark."""
 CANCELLED = ("asyncio.CancelledError", "asyncio.exceptions.CancelledError", "anyio.get_cancelled_exc_class")
 EVERYTHING = ("builtins.BaseException",)
 STOPS = ("builtins.KeyboardInterrupt", "builtins.SystemExit", "builtins.GeneratorExit", *CANCELLED, *EVERYTHING)
@@ -67,11 +69,10 @@ def check(project: Project) -> Iterator[Hit]:
     styles = by_style(project, everywhere, partial(hits_in, project))
     yield from styles.pop("", ())
     active, idle = styles.get(ACTIVE, []), styles.get(IDLE, [])
-    few = SLIPS if usually_narrower(everywhere, len(active) + len(idle)) else FEW
-    if active and len(active) + len(idle) > few:
+    if active and len(active) + len(idle) > FEW:
         yield from (replace(hit, profile="strict") for hit in idle)  # what they drop is REL201's matter
         idle = []
-    yield from told_once([*active, *idle], said_once, few, severity=None, by_function=True)
+    yield from told_once([*active, *idle], said_once, FEW, severity=None)
 
 
 def hits_in(project: Project, functions: Iterable[Fn]) -> Iterator[tuple[Hit, str]]:
@@ -84,18 +85,6 @@ def hits_in(project: Project, functions: Iterable[Fn]) -> Iterator[tuple[Hit, st
             for hit in judged(project, site, lines):
                 alone = hit.profile is not None or waits(site)
                 yield hit, "" if alone else IDLE if is_idle(site) else ACTIVE
-
-
-def usually_narrower(functions: Iterable[Fn], broad: int) -> bool:
-    """Whether the project usually writes `except Exception:`."""
-    return (
-        sum(
-            block.kind == "except" and caught(fn.facts, number) == ("builtins.Exception",)
-            for fn in functions
-            for number, block in enumerate(fn.facts.blocks)
-        )
-        >= broad
-    )
 
 
 def said_once(hit: Hit, others: str) -> str:
@@ -117,6 +106,13 @@ def hardly_stops(project: Project, site: Place) -> bool:
     return not waits(site) and all(
         asks_nobody(project, site.fn, call) for call in calls_in(site.function, site.facts.group)
     )
+
+
+def only_makes_a_value(project: Project, site: Place) -> bool:
+    """`int(text)`, `json.dumps(row)`: by functions alone, no method of who knows what (`rows.get(pk=1)`)."""
+    calls = calls_in(site.function, site.facts.group)
+    by_name = bool(calls) and all(site.function.values[call.func][0] == "name" for call in calls)
+    return by_name and only_converts(project, site.fn, site.block)
 
 
 def is_idle(site: Place) -> bool:
@@ -169,6 +165,8 @@ def judged(project: Project, site: Place, lines: Sequence[str]) -> Iterator[Hit]
     loops_on = goes_on_looping(site)
     advice = (cancelled and not loops_on) or is_shielded(site) or is_accepted(site, lines) or only_collects(site)
     advice = advice or project.layer(site.fn) == "migration" or "/migrations/" in f"/{site.fn.path}"
+    advice = advice or only_makes_a_value(project, site)
+    advice = advice or site.fn.is_module or only_by_hand(project, site.fn)  # who stops it tries once more
     advice = advice or (only_awaits(site) and is_awaiting_what_it_cancelled(site))
     where = f" in `{function.name}()`" if function.name else ""
     yield Hit(
