@@ -2,13 +2,12 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import replace
 from fnmatch import fnmatchcase
 from functools import partial
 from typing import NamedTuple
 
 from backendlint.api import (
-    FEW,
-    SLIPS,
     Call,
     Edit,
     ErrorClass,
@@ -34,10 +33,13 @@ from backendlint.api import (
     log_call,
     object_root,
     of_caught,
+    only_by_hand,
     slots,
     told_once,
 )
 
+FEW = 2
+"""So many places are told one by one: more are one habit, and one remark."""
 UNKNOWN = "?"
 WITHOUT = " without `from`"
 UNSAID = ", and the cause is not recorded"
@@ -74,9 +76,11 @@ def check(project: Project, options: Mapping[str, object]) -> Iterator[Hit]:
     everywhere = project.functions_with("except")
     styles = by_style(project, everywhere, partial(hits_in, project, policy_of(options, dropped(project, everywhere))))
     yield from styles.pop("", ())
-    few = SLIPS if names_causes(everywhere, sum(map(len, styles.values()))) else FEW
-    for hits in styles.values():
-        yield from told_once(hits, partial(here_and_in, after=WITHOUT), few, by_function=True)
+    answered, raised = styles.get("answered", []), styles.get("raised", [])
+    if answered and len(answered) + len(raised) > FEW:
+        yield from (replace(hit, profile="strict") for hit in raised)  # which whoever prints tracebacks does see
+        raised = []
+    yield from told_once([*answered, *raised], partial(here_and_in, after=WITHOUT), FEW)
 
 
 def hits_in(project: Project, policy: Policy, functions: Iterable[Fn]) -> Iterator[tuple[Hit, str]]:
@@ -84,12 +88,7 @@ def hits_in(project: Project, policy: Policy, functions: Iterable[Fn]) -> Iterat
     for fn in functions:
         for item in fn.facts.raises:
             for hit in judge(project, fn, item, policy):
-                yield hit, "" if hit.profile is not None else "unsaid" if UNSAID in hit.message else "said"
-
-
-def names_causes(functions: Iterable[Fn], without: int) -> bool:
-    """Whether the project usually writes `from`."""
-    return sum(item.cause >= 0 for fn in functions for item in fn.facts.raises) >= without
+                yield hit, "" if hit.profile is not None else "answered" if ANSWERED in hit.message else "raised"
 
 
 def policy_of(options: Mapping[str, object], dropped: frozenset[str]) -> Policy:
@@ -166,10 +165,13 @@ def is_insisted(
 ) -> bool:
     """Whether the cause tells more than the new exception: what failed was not foreseen, or its text was copied.
 
+    Whoever starts the program, or runs it by hand, sees both tracebacks at once.
     Exceptions that become a client's answer do not: unless something broke, everybody knows what they stand for.
     """
     if (
         for_developers(fn.path)
+        or fn.is_module
+        or only_by_hand(project, fn)
         or is_accepted(project, fn, item)
         or made.name in policy.dropped
         or is_foreseen(fn, item, handler)
@@ -199,10 +201,17 @@ def is_insisted(
 
 
 def is_foreseen(fn: Fn, item: Raise, handler: int) -> bool:
-    """`if error.code == "NoSuchBucket": raise MissingBucket(...)`: this failure was told from the others."""
-    return any(
-        outcome and of_caught(fn.facts, handler, (test,)) for test, outcome in fn.tests_of(item.block) if test >= 0
-    )
+    """`if error.code == "NoSuchBucket": raise MissingBucket(...)`: this failure was told from the others, or the others from it
+    (`if error.status != 404: raise`) right before."""
+    before = [
+        block.value
+        for number, block in enumerate(fn.facts.blocks)
+        if block.kind == "if" and block.exits in ("raise", "return") and block.parent == item.block == handler
+        if block.span < item.span
+        and not any(other.kind == "else" and other.group == number for other in fn.facts.blocks)
+    ]
+    told = [test for test, outcome in fn.tests_of(item.block) if test >= 0 and outcome]
+    return any(of_caught(fn.facts, handler, (test,)) for test in (*told, *before))
 
 
 def is_accepted(project: Project, fn: Fn, item: Raise) -> bool:
