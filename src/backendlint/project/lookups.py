@@ -88,8 +88,8 @@ def asked_for(project: Project, fn: Fn, name: str) -> bool:
         else:
             bound = bind(caller, edge.call, edge.callee)
             given = [vid for index in wanted for vid, _ in bound.get(index, ())]
-        if not given:
-            return True
+        if not given:  # by a default of the function's own, nobody has asked for it
+            return any(edge.callee.facts.params[index].default < 0 for index in wanted)
         given = [vid for vid in given if not _of_few(project, caller, vid)]
         read = rows_read(project, caller)
         if all(vid in read or _authenticated(caller, vid) or _checked(caller, vid) for vid in given):
