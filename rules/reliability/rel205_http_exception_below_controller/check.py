@@ -6,7 +6,18 @@ from collections import defaultdict
 from collections.abc import Iterable, Iterator
 from functools import partial
 
-from backendlint.api import FEW, Fn, Hit, Profile, Project, Span, by_style, told_once
+from backendlint.api import (
+    FEW,
+    Fn,
+    Hit,
+    Profile,
+    Project,
+    Span,
+    answers,
+    by_style,
+    identifier_words,
+    told_once,
+)
 
 BELOW = frozenset({"service", "repository", "model"})
 
@@ -39,7 +50,13 @@ def _hits_in(project: Project, decorated: dict[str, list[Fn]], functions: Iterab
     for fn in functions:
         layer = project.layer(fn)
         raised = list(_raised(project, fn)) if layer in BELOW and not fn.is_module else []
-        if not raised or _above(project, fn) or _injected(project, fn) or _wraps_handlers(project, fn, decorated):
+        if (
+            not raised
+            or _above(project, fn)
+            or _shows(project, fn)
+            or _injected(project, fn)
+            or _wraps_handlers(project, fn, decorated)
+        ):
             continue
         for span, name, profile in raised:
             hit = Hit(
@@ -55,6 +72,12 @@ def _hits_in(project: Project, decorated: dict[str, list[Fn]], functions: Iterab
 def _above(project: Project, fn: Fn) -> bool:
     """What only the class's name puts below, and its place among the controllers."""
     return project.layers.certain(fn.path) == "controller"
+
+
+def _shows(project: Project, fn: Fn) -> bool:
+    """Who sends clients elsewhere or renders pages is a part of the views, wherever its file lies; so is who says it by name."""
+    pages = any(item.special in ("redirect", "template") and not item.raised for item in answers(project, fn))
+    return pages or "404" in identifier_words(fn.name)
 
 
 def _raised(project: Project, fn: Fn) -> Iterator[tuple[Span, str, Profile | None]]:
