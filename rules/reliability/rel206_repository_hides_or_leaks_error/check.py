@@ -99,7 +99,11 @@ def _hidden(project: Project, fn: Fn, index: int, block: Block) -> Iterator[Hit]
         if item.block == index and not item.is_yield:
             what = _empty(fn, item)
             if what and not _tells(project, fn, item, inside) and (what != "`False`" or _asks(project, fn, inside)):
-                agreed = _is_agreed(fn, what) or (what == "`None`" and _keeps(project, fn, inside))
+                agreed = (
+                    _is_agreed(fn, what)
+                    or _only_updates(project, fn, block)
+                    or (what == "`None`" and _keeps(project, fn, inside))
+                )
                 yield Hit(
                     f"`{fn.name}()` returns {what}{FAILING}: its caller cannot tell a failure from an empty result and "
                     "goes on with it; raise one of the project's exceptions from the error.",
@@ -122,6 +126,17 @@ def _is_agreed(fn: Fn, what: str) -> bool:
         re.search(rf"\b{value}\b[`\s]*(to |when |if |on |where |in case )(.*)", item, re.DOTALL) for item in sentences
     ]
     return any(match is not None and SAYS.search(match[2]) is not None for match in told)
+
+
+def _only_updates(project: Project, fn: Fn, block: Block) -> bool:
+    """`row.save(update_fields=[...])` alone: by its `DatabaseError` Django says that the row is gone."""
+    tried = below(fn.facts, block.group)
+    asking = [site.call for site in project.effects.direct(fn) if site.call.block in tried]
+    forced = [
+        call for call in asking if call.kwarg("update_fields") >= 0 or fn.const(call.kwarg("force_update")) is True
+    ]
+    types = project.exceptions.caught_types(fn, block)
+    return bool(forced) and forced == asking and all(name.endswith(".DatabaseError") for name in types)
 
 
 def _asks(project: Project, fn: Fn, inside: frozenset[int]) -> bool:
