@@ -19,9 +19,10 @@ from backendlint.api import (
     tries_out,
 )
 
+from .answered import raised
 from .attempts import computes, is_the_same
 from .bodies import Given, denies, given_by, is_empty, is_fixed, refuses, tells
-from .choices import is_chosen, is_explained, sorted_out
+from .choices import chosen_by_client, is_chosen, is_explained, sorted_out, speaks_of
 from .statuses import EVERY, OK, SERVER, mismatch, states_another
 
 TELLS = "a body that tells of an error"
@@ -75,7 +76,7 @@ def _found(project: Project) -> Iterator[Hit]:
         fn = project.functions[fqn]
         if not any(route.kind == "http" for route in routes):
             continue
-        given = [given_by(project, fn, answer) for answer in answers(project, fn)]
+        given = [given_by(project, fn, answer) for answer in (*answers(project, fn), *raised(project, fn))]
         handlers = [_handler(fn, item.answer.block) for item in given]
         usual = [item for item, number in zip(given, handlers, strict=True) if number < 0]
         asked = not project.effects.has(fn, "db-write", "commit") and any(
@@ -83,7 +84,8 @@ def _found(project: Project) -> Iterator[Hit]:
         )
         for item, number in zip(given, handlers, strict=True):
             if number < 0 and refuses(fn, item, usual):
-                yield _refused(fn, item.answer, "strict" if asked and tries_out(routes) else None)
+                decided = (asked and tries_out(routes)) or speaks_of(project, fn, OK)
+                yield _refused(fn, item.answer, "strict" if decided else None)
             if number >= 0 and not item.answer.special:
                 tried = (tries_out(routes) or computes(project, fn, number)) if item.answer.failed else asked
                 yield from _judged(project, fn, number, item, usual, "strict" if tried else None)
@@ -125,6 +127,8 @@ def _judged(
     elif answer.failed and answer.status is not None:
         chosen = is_chosen(fn, handler, answer) or sorted_out(project, fn, handler)
         found = None if chosen else mismatch(project, fn, handler, types, answer.status)
+        if found is not None and answer.status < SERVER and EVERY not in found[0]:
+            found = None if chosen_by_client(project, fn, handler) else found
         decided = found is not None and is_explained(project, fn, handler, [str(answer.status), *types])
         profile = "strict" if decided else profile
     if found is not None:

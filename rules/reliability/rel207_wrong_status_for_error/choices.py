@@ -4,12 +4,26 @@ from __future__ import annotations
 
 import re
 
-from backendlint.api import Answer, Fn, Project, calls_in, ingredients, lines_of, slots
+from backendlint.api import (
+    Answer,
+    Fn,
+    Project,
+    Vid,
+    asks_nobody,
+    below,
+    calls_in,
+    identifier_words,
+    ingredients,
+    lines_of,
+    sent,
+    slots,
+)
 
 from .statuses import ALL
 
 _WORDS = 6
 """So many a comment has that says why."""
+_ADDRESS = frozenset({"url", "uri", "link", "href"})
 
 
 def is_explained(project: Project, fn: Fn, handler: int, named: list[str]) -> bool:
@@ -30,6 +44,32 @@ def is_chosen(fn: Fn, handler: int, answer: Answer) -> bool:
         if any(fn.facts.values[vid][0] == "exc" for vid in tested):
             return True
     return False
+
+
+def speaks_of(project: Project, fn: Fn, status: int) -> bool:
+    """Whether a comment in the function names the status: `# a 4xx would be sent again for ever, so 200 with the error`."""
+    span = fn.facts.span
+    lines = lines_of(project, fn.path)[span.line - 1 : span.end_line]
+    return any(line.lstrip().startswith("#") and re.search(rf"\b{status}\b", line) for line in lines)
+
+
+def chosen_by_client(project: Project, fn: Fn, handler: int) -> bool:
+    """Whether what is asked there has an address that the client sends: that nobody answers it may well be the client's mistake."""
+    tried = below(fn.facts, fn.facts.blocks[handler].group)
+    asking = [call for call in fn.calls if call.block in tried and not asks_nobody(project, fn, call)]
+    places = [vid for call in asking for vid in call.passed if _is_address(project, fn, vid)]
+    return any(sent(project, fn, [vid]) for vid in places)
+
+
+def _is_address(project: Project, fn: Fn, vid: Vid) -> bool:
+    """What is bound to a name such as `url`, and not put together by the code, here or in a function of its own."""
+    value, plain = fn.unguarded(vid), fn.untested(vid)
+    names = [item.name for item in fn.facts.bindings if item.value == plain]
+    names += [fn.facts.params[value[1]].name] if value[0] == "param" else []
+    words = {word.lower() for name in names for word in identifier_words(name)}
+    if value[0] == "call" and project.targets(fn, fn.calls[value[1]]):
+        return False
+    return not _ADDRESS.isdisjoint(words) and value[0] not in ("fmt", "binop", "const", "name")
 
 
 def sorted_out(project: Project, fn: Fn, handler: int) -> bool:

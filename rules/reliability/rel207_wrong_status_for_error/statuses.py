@@ -13,6 +13,7 @@ from backendlint.api import (
     called_name,
     calls_in,
     failure_status,
+    identifier_words,
     ingredients,
     only_converts,
     request_reads,
@@ -53,6 +54,10 @@ _SERVERS = re.compile(
     r"(Repository|Storage|Store|Database|Db|DB|Persistence|Connection|Unavailable|Upstream|Gateway|Backend|Infrastructure|Network)"
     r"(Error|Exception|Failed|Failure|Down)?$"
 )
+_SAYS_NOTHING = frozenset(
+    "not found exists exist does no such missing unknown error exception object entity item resource row record model instance".split()
+)
+"""Words of exceptions that do not say what is missing."""
 _LACKS = re.compile(r"Missing", re.IGNORECASE)
 """Of a part that is needed (`MissingCaseError`): it need not be what the client asked for."""
 _REFUSED = re.compile(
@@ -72,7 +77,8 @@ def mismatch(project: Project, fn: Fn, handler: int, types: tuple[str, ...], sta
     if not types:
         return None
     if status >= 500:
-        if all(_is_missing(project, name) for name in types) and not _own_file(fn, handler, types):
+        missing = all(_is_missing(project, name) and _is_asked_for(project, fn, name) for name in types)
+        if missing and not _own_file(fn, handler, types):
             return f"answers {status}", "what is not there is reported as a failure of the server"
         if _is_malformed(project, fn, handler, types):
             return f"answers {status}", "the client's mistake is reported as the server's"
@@ -125,6 +131,17 @@ def _is_missing(project: Project, name: str) -> bool:
     if project.exception_kind(name) == "not-found":
         return True
     return says_missing(name) and not _LACKS.search(name.rpartition(".")[2])
+
+
+def _is_asked_for(project: Project, fn: Fn, name: str) -> bool:
+    """Whether what an exception of the project is about is what the endpoint is about: a missing `SigningKey` is none that a
+    client asks `/ferries/{ferry_id}` for. A name that says nothing (`NotFound`) may be."""
+    if name not in project.classes:
+        return True
+    about = {word.lower() for word in identifier_words(name.rpartition(".")[2])} - _SAYS_NOTHING
+    said = [fn.facts.qualname, *(route.path for route in project.route_functions[fn.fqn])]
+    asked = {word.lower().rstrip("s") for text in said for word in identifier_words(text)}
+    return not about or not asked.isdisjoint(word.rstrip("s") for word in about)
 
 
 def _is_clients(project: Project, name: str) -> bool:
