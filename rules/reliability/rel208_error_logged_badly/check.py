@@ -8,8 +8,6 @@ from dataclasses import replace
 from functools import partial
 
 from backendlint.api import (
-    FEW,
-    SLIPS,
     Fn,
     Hit,
     Project,
@@ -20,7 +18,6 @@ from backendlint.api import (
     for_tests,
     here_and_in,
     lines_of,
-    log_call,
     only_converts,
     told_once,
 )
@@ -31,6 +28,10 @@ from .repeated import twice
 from .verdicts import Verdict, judged
 from .wording import LOST
 
+FEW = 2
+"""So many places are told one by one: more are one habit, and one remark."""
+ABOUT_LOGS = re.compile(r"#.*\b(trace ?backs?|stack ?traces?|logs?|logging|logged|sensitive|secrets?)\b", re.IGNORECASE)
+"""A comment that speaks of what is logged, or had better not be."""
 DECIDED = re.compile(r"best[- ]effort|swallow|(never|not|n't|without|instead of) rais(e|es|ing)\b", re.IGNORECASE)
 REASON = re.compile(
     r"#\s*(?:(?:noqa|pylint|type|pragma|nosec)\b[^-#]*-+)?\s*(?!noqa|pylint|type:|pragma|nosec)[^\W\d]\w*\s\w"
@@ -43,8 +44,7 @@ def check(project: Project, options: Mapping[str, object]) -> Iterator[Hit]:
     styles = by_style(project, everywhere, partial(_hits_in, project, options))
     yield from styles.pop("", ())
     for why, hits in styles.items():
-        few = SLIPS if len(hits) > FEW and why == "untraced" and _traces(everywhere, len(hits)) else FEW
-        yield from told_once(hits, partial(here_and_in, after=LOST[why][0]), few, by_function=True)
+        yield from told_once(hits, partial(here_and_in, after=LOST[why][0]), FEW)
 
 
 def _hits_in(project: Project, options: Mapping[str, object], functions: Iterable[Fn]) -> Iterator[tuple[Hit, str]]:
@@ -56,7 +56,7 @@ def _hits_in(project: Project, options: Mapping[str, object], functions: Iterabl
                 hit = _told(project, fn, verdict, index, options)
                 if hit is not None:
                     lost_little = verdict.again is None and (
-                        _only_reads(project, fn, index) or (verdict.why == "hidden" and _is_decided(project, fn, index))
+                        _only_reads(project, fn, index) or _is_decided(project, fn, index, verdict.why)
                     )
                     advice = lost_little or for_developers(fn.path) or _is_watched(project, fn, options)
                     # a migration has run, and nobody will mend it
@@ -79,21 +79,16 @@ def _is_watched(project: Project, fn: Fn, options: Mapping[str, object]) -> bool
     return isinstance(shows, list | tuple) and not fn.file.packages.isdisjoint(shows) and not project.reach(fn.fqn)
 
 
-def _is_decided(project: Project, fn: Fn, handler: int) -> bool:
+def _is_decided(project: Project, fn: Fn, handler: int, why: str) -> bool:
     """Whether a comment in the handler or behind its `except` says why it is so little, or the docstring that failures are
-    none."""
+    none; why there is no traceback, a comment that speaks of that."""
     span = fn.facts.blocks[handler].span
     lines = lines_of(project, fn.path)[span.line - 1 : span.end_line]
+    if why != "hidden":
+        return any(ABOUT_LOGS.search(line) for line in lines if line.lstrip().startswith("#"))
     if DECIDED.search(fn.facts.docstring) is not None or any(REASON.search(line) for line in lines[:1]):
         return True
     return any(line.lstrip().startswith("#") for line in lines)
-
-
-def _traces(functions: Iterable[Fn], without: int) -> bool:
-    """Whether the project usually logs errors with their traceback."""
-    handled = ((fn, call) for fn in functions for call in fn.calls if fn.inside(call.block, "except") is not None)
-    logged = (log_call(fn.file, fn.facts, call) for fn, call in handled)
-    return sum(found is not None and found.traceback for found in logged) >= without
 
 
 def _told(project: Project, fn: Fn, verdict: Verdict, handler: int, options: Mapping[str, object]) -> Hit | None:

@@ -21,6 +21,15 @@ from backendlint.api import (
 
 from .handling import falls_through, inputs, kept, others, own_calls, raises_other, reported, reraised, takes_traceback
 
+_STOPS = (
+    "builtins.KeyboardInterrupt",
+    "builtins.SystemExit",
+    "asyncio.CancelledError",
+    "asyncio.exceptions.CancelledError",
+    "celery.exceptions.SoftTimeLimitExceeded",
+    "billiard.exceptions.SoftTimeLimitExceeded",
+    "rq.timeouts.JobTimeoutException",
+)
 _FAILED = ("error", "critical", "fatal")
 _TOLD = ("warning", "warn", "exception", *_FAILED)
 ANSWERS = re.compile(r"(^|\.)(HTTPException|Http404|PermissionDenied|APIException|Abort)$")
@@ -54,6 +63,8 @@ def judged(file: FileFacts, function: FunctionFacts, handler: int) -> Iterator[V
     types = caught(function, handler)
     if again is not None and types and all(ANSWERS.search(name) for name in types):
         return  # no layer above logs it: the framework makes the response of it
+    if again is not None and any(name in _STOPS for name in types):
+        return  # who stops the program is not told of it
     if again is not None and _starts_a_thread(file, function):
         return
     if again is not None:
