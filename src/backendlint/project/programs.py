@@ -189,6 +189,8 @@ def for_tests(project: Project, fn: Fn, depth: int = 3) -> bool:
     return bool(callers) and all(for_tests(project, caller, depth - 1) for caller in callers)
 
 
+_STEPS = ("behave.", "pytest_bdd.", "lettuce.", "aloe.", "radish.")
+"""Of what a step of a test is made (`@given("two berths")`)."""
 _STAND_IN = re.compile(r"_*(Mock|Fake|Dummy)([A-Z]|$)")
 _TESTING = re.compile(r"testing|tests?|test_?fixtures?\w*|mocks|fakes|cypress|playwright|selenium")
 """Folders for tests, also by what drives them from outside: what serves it is no part of production."""
@@ -354,8 +356,8 @@ class Importers:
         return file.module in self._used
 
     def for_pytest(self, file: FileFacts) -> bool:
-        """A module of fixtures: at least half of its functions are pytest's fixtures or hooks; or a `factories.py` that nothing
-        but others of that name imports."""
+        """A module of fixtures: at least half of its functions are pytest's fixtures or hooks; one of steps in plain words; or a
+        `factories.py` that nothing but others of that name imports."""
         known = self._plugins.get(file.path)
         if known is None:
             known = self._plugins[file.path] = self._mostly_fixtures(file) or self._makes_samples(file)
@@ -365,6 +367,8 @@ class Importers:
         return all(item.path.rpartition("/")[2] == "factories.py" for item in (file, *self.of(file)))
 
     def _mostly_fixtures(self, file: FileFacts) -> bool:
+        if any(item.target.startswith(_STEPS) for item in file.imports):
+            return True
         if not any(item.target.startswith("pytest") for item in file.imports):
             return False
         own = [fn for fn in self.project.functions_of(file) if fn.parent is not None and fn.parent.is_module]
