@@ -6,7 +6,7 @@ import pytest
 from building import build, fn
 
 from backendlint.project.model import Project
-from backendlint.project.uniqueness import stopped_by, table_of
+from backendlint.project.uniqueness import may_stop, stopped_by, table_of
 
 SQLALCHEMY = """
     from sqlalchemy import UniqueConstraint, select
@@ -146,3 +146,69 @@ def test_an_abstract_model_has_no_table() -> None:
     box = table_of(project, "shelf.models.Box")
     assert box is not None
     assert "text" in box.columns
+
+
+COMPUTED = """
+    import re
+    from sqlalchemy import Column, ForeignKey, Integer, String, UniqueConstraint
+    from sqlalchemy.orm import DeclarativeBase, Session, declared_attr, relationship
+
+    def in_words(name):
+        return "_".join(part.lower() for part in re.split("(?=[A-Z])", name) if part)
+
+    class Base(DeclarativeBase):
+        @declared_attr.directive
+        def __tablename__(cls):
+            return in_words(cls.__name__)
+
+    class Harbour(Base):
+        id = Column(Integer, primary_key=True)
+
+    class HarbourPilot(Base):
+        __table_args__ = (UniqueConstraint("name", "harbour_id"),)
+        id = Column(Integer, primary_key=True)
+        name = Column(String)
+        harbour_id = Column(Integer, ForeignKey("harbour.id"))
+        harbour = relationship("Harbour")
+
+        @classmethod
+        def of(cls, session: Session, harbour):
+            return session.query(cls).filter(cls.harbour == harbour)
+
+        @classmethod
+        def named(cls, session: Session, harbour, name):
+            return cls.of(session, harbour).filter(cls.name == name).one_or_none()
+
+    def hired(session: Session, harbour, name):
+        pilot = HarbourPilot.named(session, harbour, name)
+        if pilot is None:
+            pilot = HarbourPilot(name=name, harbour=harbour)
+            session.add(pilot)
+            session.commit()
+        return pilot
+
+    def enlist(session: Session, asked):
+        pilot = HarbourPilot(**asked.dict())
+        session.add(pilot)
+        session.commit()
+        return pilot
+
+    def enlisted(session: Session, asked):
+        pilot = session.query(HarbourPilot).filter(HarbourPilot.name == asked.name).first()
+        if pilot is None:
+            pilot = enlist(session, asked)
+        return pilot
+"""
+
+
+def test_tables_are_called_what_a_function_makes_of_the_class_and_relations_are_compared() -> None:
+    project = build(app=COMPUTED)
+    (raced,) = project.checked_inserts(fn(project, "hired"))
+    assert stopped_by(project, raced) == ("harbour_pilot", ("name", "harbour_id"))
+
+
+def test_a_part_of_a_constraint_may_stop_what_is_not_seen_whole() -> None:
+    project = build(app=COMPUTED)
+    (raced,) = project.checked_inserts(fn(project, "enlisted"))
+    assert stopped_by(project, raced) == ("", ())
+    assert may_stop(project, raced) == ("harbour_pilot", ("name", "harbour_id"))

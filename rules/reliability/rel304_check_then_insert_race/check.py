@@ -18,11 +18,13 @@ from backendlint.api import (
     for_tests,
     identifier_words,
     ingredients,
+    may_stop,
     never_violated,
     object_root,
     of_others,
     only_by_hand,
     only_planned,
+    overwrites,
     shared_row,
     stopped_by,
     told_once,
@@ -53,8 +55,20 @@ def check(project: Project) -> Iterator[Hit]:
         else:
             for hit in hits:
                 files.setdefault(hit.location.path, []).append(hit)
+    names: dict[str, list[Hit]] = {}
     for hits in files.values():
-        yield from told_once(hits, _together, few=FEW - 1, severity=None)
+        for hit in told_once(hits, _together, few=FEW - 1, severity=None):
+            names.setdefault(_copied(project, hit), []).append(hit)
+    yield from names.pop("", ())
+    for hits in names.values():
+        yield from told_once(hits, _everywhere, few=ALIKE, severity=None)
+
+
+def _copied(project: Project, hit: Hit) -> str:
+    """The name of a helper that each table may have its own of (`get_or_create()`), or ""."""
+    fn = project.functions[hit.function] if hit.function else None
+    plain = fn is not None and fn.cls is None and hit.profile is None and ENSURES.search(fn.name)
+    return fn.name if fn is not None and plain else ""
 
 
 def _together(hit: Hit, others: str) -> str:
@@ -79,7 +93,7 @@ def _judged(project: Project, functions: Iterable[Fn]) -> Iterator[tuple[Hit, st
             aside = project.layer(fn) == "migration" or for_tests(project, fn) or adds_itself(fn, raced.insert)
             if aside or (inner is not None and (any(_open_in(project, inner, mapped)) or ENSURES.search(inner.name))):
                 continue
-            if raced.check.value in told or of_others(project, raced) or drawn(raced):
+            if raced.check.value in told or of_others(project, raced) or drawn(raced) or overwrites(project, raced):
                 continue
             hit, constraint = _hit(project, raced)
             hit = replace(hit, profile="strict") if raced.entity in alike else hit
@@ -108,9 +122,12 @@ def _hit(project: Project, raced: Raced) -> tuple[Hit, str]:
     """With the unique constraint that the second insert violates, or ""."""
     name = raced.entity.rpartition(".")[2]
     table, columns = stopped_by(project, raced)
-    constraint = f"the unique constraint on `{table}` ({', '.join(columns)})" if columns else ""
-    if constraint:
+    near, key = ("", ()) if columns else may_stop(project, raced)
+    constraint = f"the unique constraint on `{table or near}` ({', '.join(columns or key)})" if columns or key else ""
+    if columns:
         outcome = f"find nothing, and the second insert violates {constraint}, which nobody handles: that one fails."
+    elif key:
+        outcome = f"find nothing and both insert: the second may violate {constraint}, which nobody handles."
     else:
         outcome = "find nothing and both insert; rely on a constraint (unique, or one that excludes overlaps) and handle its violation."
     who = "requests" if project.reach(raced.fn.fqn) else "runs"
@@ -136,6 +153,7 @@ def _doubtful(project: Project, raced: Raced, unique: bool) -> bool:
         or only_planned(project, raced.fn)
         or project.lifecycle.alone_leads_to(raced.fn)
         or by_import(project, raced.fn)
+        or asked_by_nobody(project, raced.fn)
     )
 
 
@@ -158,6 +176,12 @@ def by_import(project: Project, fn: Fn) -> bool:
     """What a module of importers makes, and no request is seen to lead to: one import goes through its file row by row."""
     words = identifier_words(fn.file.module.replace(".", "_"))
     return not IMPORTS.isdisjoint(words) and not project.reach(fn.fqn)
+
+
+def asked_by_nobody(project: Project, fn: Fn) -> bool:
+    """A `get_or_create()` that the project does not call."""
+    plain = fn.cls is None and not fn.decorators and ENSURES.search(fn.name)
+    return bool(plain) and not any(project.graph.callers(fn))
 
 
 def drawn(raced: Raced) -> bool:

@@ -39,6 +39,28 @@ def stopped_by(project: Project, raced: Raced) -> tuple[str, tuple[str, ...]]:
     return "", ()
 
 
+def may_stop(project: Project, raced: Raced) -> tuple[str, tuple[str, ...]]:
+    """The like of a constraint that what was looked for is a part of, while it is not seen what the new row has in the other
+    columns (`Tag` by its name, unique in a project): two rows for the same request violate it; ("", ()) for none."""
+    table = table_of(project, raced.entity)
+    looked = set(_asked(project, raced, table)) if table is not None else set()
+    if table is None or any(True for _ in _given(raced, table)):
+        return "", ()
+    made = {column.name for column in table.columns.values() if _is_made(column)}
+    looked -= made
+    keys = (key for key in unique_keys(table) if looked and looked.issubset(key) and made.isdisjoint(key))
+    return next(((table.name, key) for key in keys), ("", ()))
+
+
+def overwrites(project: Project, raced: Raced) -> bool:
+    """`Label(id=theirs["id"], ...).save()` in Django: a second one with the key that came from elsewhere changes the row of the first."""
+    func = raced.fn.facts.values[raced.insert.func]
+    table = table_of(project, raced.entity) if func[0] == "attr" and func[2] == "save" else None
+    given = dict(_given(raced, table)) if table is not None and table.primary_key else {}
+    keys = [raced.fn.unguarded(given[name]) for name in table.primary_key if name in given] if table is not None else []
+    return bool(keys) and len(keys) == len(table.primary_key if table else ()) and all(key[0] == "item" for key in keys)
+
+
 def never_violated(project: Project, raced: Raced) -> bool:
     """Whether no unique constraint of a table that is known whole has anything to do with what was looked for: nothing stops
     the second insert, and who catches the conflict waits for what never comes."""
@@ -163,6 +185,23 @@ def _asked(project: Project, raced: Raced, table: Table) -> Iterator[str]:
             places += [(last.fn, last.call)] if last is not None and last.call is not None else []
     for where, call in places:
         yield from _compared(project, where, call, table)
+        for target in _built_on(project, where, call):
+            yield from (
+                use.column.name
+                for use in project.data.uses_in(target)
+                if use.table.name == table.name and use.how == "eq"
+            )
+
+
+def _built_on(project: Project, fn: Fn, call: Call) -> Iterator[Fn]:
+    """The functions of the project whose query a call goes on with: `cls.of_shop(shop).filter(cls.email == email).one()`."""
+    for _ in range(MAX_CHAIN):
+        value = fn.unguarded(call.func)
+        value = fn.unguarded(value[1]) if value[0] == "attr" else value
+        if value[0] != "call":
+            return
+        call = fn.facts.calls[value[1]]
+        yield from project.targets(fn, call)
 
 
 def _uses_in(project: Project, fn: Fn, call: Call, table: Table) -> Iterator[Use]:
@@ -186,17 +225,10 @@ def _compared(project: Project, fn: Fn, call: Call, table: Table) -> Iterator[st
                         yield item.schema_column.name
     if any(model.orm is not None and model.orm.op == "get" for model in project.models(fn, call)) and not call.kwargs:
         yield from table.primary_key  # `session.get(Model, key)`
-    by_relation = _keys_of_relations(table)
+    by_relation = table.relations()
     for key in _chained(fn, call) if by_relation else ():
         if key in by_relation:
             yield by_relation[key]  # `filter_by(owner=owner)`
-
-
-def _keys_of_relations(table: Table) -> dict[str, str]:
-    """The foreign keys that are set and compared by the name of the relation too: `owner` for `owner_id`."""
-    keys = (key.columns[0] for key in table.foreign_keys if len(key.columns) == 1)
-    found = {name.removesuffix("_id"): name for name in keys if name.endswith("_id")}
-    return {name: column for name, column in found.items() if name not in table.columns}
 
 
 def _chained(fn: Fn, call: Call) -> Iterator[str]:
@@ -213,12 +245,13 @@ def _chained(fn: Fn, call: Call) -> Iterator[str]:
 def _given(raced: Raced, table: Table) -> Iterator[tuple[str, Vid]]:
     """The columns that the insert sets by keyword, and their values: its own, or those of the object that it adds."""
     fn, calls = raced.fn, [raced.insert]
-    for vid in raced.insert.args[:1]:
+    func = fn.facts.values[raced.insert.func]
+    for vid in (*raced.insert.args[:1], *((func[1],) if func[0] == "attr" and func[2] == "save" else ())):
         value = fn.facts.values[object_root(fn, vid)]
         if value[0] == "call":
             calls.append(fn.facts.calls[value[1]])
     values = {name: vid for call in calls for name, vid in call.kwargs}
-    for name, column_name in _keys_of_relations(table).items():
+    for name, column_name in table.relations().items():
         if name in values:
             values.setdefault(column_name, values[name])
     for column in table.columns.values():

@@ -123,6 +123,12 @@ class Table:
         folded = name.lower()
         return next((column for key, column in self.columns.items() if key.lower() == folded), None)
 
+    def relations(self) -> dict[str, str]:
+        """The foreign keys that are set and compared by the name of the relation too: `owner` for `owner_id`."""
+        keys = (key.columns[0] for key in self.foreign_keys if len(key.columns) == 1)
+        found = {name.removesuffix("_id"): name for name in keys if name.endswith("_id")}
+        return {name: column for name, column in found.items() if name not in self.columns}
+
     def searchable(self) -> Iterator[Index]:
         """Everything that the database searches like an index: primary key, unique constraints, indexes."""
         if self.primary_key:

@@ -5,7 +5,16 @@ from __future__ import annotations
 import re
 
 from backendlint.facts.model import ClassFacts, FileFacts
-from backendlint.project.schema.reading import BASE_MAKERS, Links, Node, class_node, foreign_bases, lineage, returned
+from backendlint.project.schema.reading import (
+    BASE_MAKERS,
+    CallNode,
+    Links,
+    Node,
+    class_node,
+    foreign_bases,
+    lineage,
+    returned,
+)
 from backendlint.project.schema.sa_columns import column_call
 from backendlint.project.schema.sa_sqlmodel import is_table_model
 
@@ -143,10 +152,24 @@ def _name_text(node: Node, name: str, depth: int = 0) -> str | None:
     if call is not None and call.func.value[0] == "attr" and call.name in {"lower", "upper", "casefold"}:
         inner = _name_text(call.func.at(call.func.value[1]), name, depth + 1)
         return None if inner is None else (inner.upper() if call.name == "upper" else inner.lower())
-    if call is not None and re.search(r"snake|underscore", call.name) and call.args:
+    if call is not None and call.args and (re.search(r"snake|underscore", call.name) or _splits_words(call)):
         inner = _name_text(call.args[0], name, depth + 1)
         return _snake(inner) if inner else None
     return None
+
+
+def _splits_words(call: CallNode) -> bool:
+    """A function of the project that cuts its only argument where a word begins (by a pattern with `A-Z`, or `isupper()`), writes
+    it small and puts `_` between: `Order_Line` of any spelling is `order_line`."""
+    found = call.node.links.find_function(call.dotted, call.node.file.module) if call.dotted else None
+    if found is None or len(call.args) != 1:
+        return False
+    facts = found[0].functions[found[1]]
+    texts = [value[1] for value in facts.values if value[0] == "const" and isinstance(value[1], str)]
+    texts += [text for value in facts.values if value[0] == "fmt" for text in value if isinstance(text, str)]
+    named = {str(value[2]) for value in facts.values if value[0] == "attr"}
+    capitals = "isupper" in named or any("A-Z" in text for text in texts)
+    return capitals and "lower" in named and any("_" in text for text in texts)
 
 
 def namespace(chain: list[tuple[FileFacts, ClassFacts]], links: Links) -> str:

@@ -105,6 +105,7 @@ class Tables:
         if table is None:
             return None
         column = next((item for item in table.columns.values() if name in {item.attribute, item.name}), None)
+        column = column or table.columns.get(table.relations().get(name, ""))
         return (table, column) if column is not None else None
 
     def dotted(self, fn: Fn, dotted: str) -> tuple[Table, Column] | None:
