@@ -11,11 +11,15 @@ from backendlint.api import Call, CallModel, Fn, Hit, Location, Profile, Project
 from .advice import profile_in, profile_of
 from .settings import asks_setting
 from .sound import beside_naive, is_sound, read_as_date, waits_until
-from .uses import given_zone, is_local, times_of
+from .uses import given_zone, is_local, taken_for_local, times_of
 
 _RELABELLED = (
     "This is the server's local time, which `replace(tzinfo=...)` only calls another zone's: wrong by hours wherever the server's clock "
     "is not set to that zone; ask for the time in it: `datetime.now(zone)`."
+)
+_TAKEN_FOR_LOCAL = (
+    "`{}()` is a time in UTC without a zone, which `timestamp()` and `astimezone()` take for local time: wrong by hours wherever the "
+    "server's clock is not set to UTC; ask for `datetime.now(UTC)`."
 )
 _ASKED_ANEW = (
     "`{}()` of a time asks the server's clock anew, without a zone: what that time says plays no part; read it from the time "
@@ -59,6 +63,8 @@ def made_here(project: Project, fn: Fn, usual: Profile | None) -> Iterator[Naive
             hit = _hit(fn, fn.location(call.span), model, usual or profile_of(project, fn, call, model))
             if given_zone(fn, call):
                 hit = replace(hit, message=_RELABELLED)
+            elif taken_for_local(fn, call, model):
+                hit = replace(hit, message=_TAKEN_FOR_LOCAL.format(fn.callee_name(call)))
             elif _of_a_time(project, fn, call, model):
                 hit = replace(hit, message=_ASKED_ANEW.format(fn.callee_name(call)))
             times, converts = frozenset(times_of(fn, call.value)), model.propagates is not None
@@ -101,7 +107,11 @@ def _of_a_time(project: Project, fn: Fn, call: Call, model: CallModel) -> bool:
 
 def told_already(naive: Naive) -> bool:
     """Whether the message says what is wrong whatever the project does elsewhere."""
-    return naive.hit.message == _RELABELLED or " asks the server's clock anew" in naive.hit.message
+    return (
+        naive.hit.message == _RELABELLED
+        or " for local time" in naive.hit.message
+        or " asks the server's clock anew" in naive.hit.message
+    )
 
 
 def _hit(fn: Fn, location: Location, model: CallModel, profile: Profile | None) -> Hit:

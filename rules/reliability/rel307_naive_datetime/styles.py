@@ -33,8 +33,10 @@ def style_of(times: Times, naive: Naive) -> str:
         like = naive.filled in kept.fields
     elif not naive.local and kept.consistent(naive.fn, naive.call):
         return ADVICE if _on_object(times.project, naive) else "utc"
-    elif times.clocks.harms(naive.fn, naive.values, local=naive.local) or _into(kept.mixed, naive):
+    elif times.clocks.harms(naive.fn, naive.values, local=naive.local):
         return ""
+    elif _into(kept.mixed, naive):
+        return "mixed"
     elif naive.converts:
         return ADVICE
     elif naive.local and times.clocks.in_rows(naive.fn, naive.values):
@@ -81,6 +83,10 @@ def _kept_in_utc(_: Hit, others: str) -> str:
     )
 
 
+def _kept_mixed(hit: Hit, others: str) -> str:
+    return f"{hit.message[:-1]}. The same fields are given local times and such in UTC, here and in {others}."
+
+
 def _kept_in_rows(_: Hit, others: str) -> str:
     return (
         f"Rows keep the server's local time without a zone, here and in {others}: it is wrong by hours for whoever reads "
@@ -103,7 +109,7 @@ def _kept_local(_: Hit, others: str) -> str:
 
 
 STYLES = {
-    "utc": (1, _kept_in_utc),
+    "mixed": (1, _kept_mixed),
     "stray": (FEW, _kept_in_utc),
     "rows": (FEW, _kept_in_rows),
     "django": (1, _kept_by_django),

@@ -15,6 +15,13 @@ def is_local(model: CallModel) -> bool:
     return model.name.rpartition(".")[2] in LOCAL
 
 
+def taken_for_local(fn: Fn, call: Call, model: CallModel) -> bool:
+    """`utcnow().timestamp()`, `(utcnow() + span).astimezone(zone)`."""
+    utc = model.name.rpartition(".")[2] in ("utcnow", "utcfromtimestamp")
+    reads = (fn.value(vid) for item in times_of(fn, call.value, SAME) for vid in fn.made_of(item)) if utc else ()
+    return any(value[0] == "attr" and value[2] in ("timestamp", "astimezone") for value in reads)
+
+
 def stripped_times(fn: Fn) -> set[Vid]:
     """`given.replace(tzinfo=None)`."""
     return {

@@ -24,6 +24,7 @@ from backendlint.api import (
     identifier_words,
     left_to_worker,
     object_root,
+    only_by_hand,
     openings,
     receiver,
     told_once,
@@ -72,7 +73,7 @@ def check(project: Project) -> Iterator[Hit]:
             again = (fn.fqn, hit.message) in told and bool(hit.flow)  # the same helper of the same function
             told.add((fn.fqn, hit.message))
             again = again or _after_failure(project, fn, call, effect) or _explained(project, hit, opened)
-            hit = replace(hit, profile="strict") if again else hit
+            hit = replace(hit, profile="strict") if again or _alone(project, fn) else hit
             alike = wrapped.setdefault(wrapper, []) if wrapper else plain.setdefault((fn.fqn, opened.location), [])
             alike.append(hit)
     yield from _of_file(hit for hits in plain.values() for hit in _together(hits))
@@ -145,6 +146,11 @@ def _signalled(project: Project, fn: Fn, seen: set[tuple[str, int]]) -> Iterator
             return
 
 
+def _alone(project: Project, fn: Fn) -> bool:
+    """What somebody starts: nobody waits for its locks. Not what lies with the jobs, though a command starts it."""
+    return project.layer(fn) != "task" and only_by_hand(project, fn)
+
+
 def _told_below(project: Project, fn: Fn, call: Call, told: set[tuple[str, int]], depth: int = LEVELS) -> bool:
     """Whether what is called waits in transactions of its own alone: each wait is told there."""
     targets = [target for target in project.targets(fn, call) if target is not fn]
@@ -185,7 +191,8 @@ def _flushed(project: Project, fn: Fn, seen: set[tuple[str, int]]) -> Iterator[H
         if effect:
             seen.add((fn.fqn, call.value))
             opened = fn.step(sent[-1].span, "sent to the database here, and locked")
-            yield _hit(project, fn, call, effect, opened, "has open")
+            hit = _hit(project, fn, call, effect, opened, "has open")
+            yield replace(hit, profile="strict") if _alone(project, fn) else hit
 
 
 def _follows(fn: Fn, first: Call, second: Call) -> bool:

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from backendlint.api import Call, Cls, Edge, Fn, Hit, Location, Project, Route, Step, Write, name_of, object_root
 
 AUDIT = re.compile(
-    r"audit|activity_?log|log_?activity|(log|record|track|save|write)_?(action|event|change|history|activity)|LogEntry|history_?(entry|record)|event_?log|journal",
+    r"audit|activity_?log|log_?activity|(log|record|track|save|write)_?(action|event|change|history|activity)|LogEntry|history_?(entry|record)|event_?log|journal(?!is[tm])",
     re.IGNORECASE,
 )
 SENSITIVE = re.compile(
@@ -15,11 +15,14 @@ SENSITIVE = re.compile(
     re.IGNORECASE,
 )
 LOADING = re.compile(r"_?(get|load|ensure|fetch|find)_", re.IGNORECASE)
-JOURNAL = re.compile(r"(^|/)[^/]*(log|audit|journal|histor|activit|event)[^/]*(/|$)", re.IGNORECASE)
+JOURNAL = re.compile(
+    r"(^|[/_])(audit\w*|(action|event|activity|change)?logs?|logging|journals?|histor(y|ies)|activit(y|ies)|events?)(?=[/_.]|$)",
+    re.IGNORECASE,
+)
 """Places of modules that are about such records: all their functions keep one."""
 PASSING = re.compile(r"session|token|cache|draft|notification|filter|bookmark|favou?rite", re.IGNORECASE)
 """What comes and goes anyway: its deletion is no matter for an audit."""
-TRIFLES = re.compile(r"avatar|picture|thumbnail|bookmark|favou?rite|(^|_|/)(like|follow)s?(_|/|$)", re.IGNORECASE)
+TRIFLES = re.compile(r"avatar|picture|thumbnail|bookmark|favou?rite|(^|_|/)(like|follow|star)s?(_|/|$)", re.IGNORECASE)
 """The same of paths."""
 CHANGING = {"POST", "PUT", "PATCH", "DELETE"}
 Change = tuple[Route, Write, tuple[Edge, ...]]

@@ -4,11 +4,15 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from itertools import takewhile
 
-from backendlint.api import Hit, Location, Moment, Project, ops, told_once
+from backendlint.api import Hit, Location, Moment, Project, lines_of, ops, told_once
 
 DOWN = re.compile(r"^--\s*(?:migrate:down|\+goose\s+down|\+migrate\s+down).*$", re.IGNORECASE | re.MULTILINE)
 WRITTEN = -1
+WHY = 6
+"""So many words of a comment say why there is no way back."""
+LATER = re.compile(r"\b(TODO|FIXME|XXX)\b")
 
 
 def check(project: Project) -> Iterator[Hit]:
@@ -23,7 +27,7 @@ def check(project: Project) -> Iterator[Hit]:
             django.extend(_django(moment))
         elif migration.id not in told:
             told.add(migration.id)
-            hit = _alembic(moment) if migration.kind == "alembic" else _sql(project, moment)
+            hit = _alembic(project, moment) if migration.kind == "alembic" else _sql(project, moment)
             if hit is not None and migration.kind == "alembic" and hit.profile is None:
                 revisions.append(hit)
             elif hit is not None:
@@ -55,7 +59,17 @@ def _django(moment: Moment) -> Iterator[Hit]:
         )
 
 
-def _alembic(moment: Moment) -> Hit | None:
+def _says_why(project: Project, place: Location) -> bool:
+    """Whether nothing but a comment stands in the function: `# the column stays: rows that use it could not be read any more`."""
+    body = takewhile(_is_empty, (text.strip() for text in lines_of(project, place.path)[place.line :]))
+    return any(text.startswith("# ") and len(text.split()) >= WHY and not LATER.search(text) for text in body)
+
+
+def _is_empty(text: str) -> bool:
+    return not text or text == "pass" or text.startswith("#")
+
+
+def _alembic(project: Project, moment: Moment) -> Hit | None:
     migration = moment.migration
     kind = migration.reverse_kind
     if kind not in {"missing", "empty", "raises"} or not migration.operations:
@@ -75,6 +89,7 @@ def _alembic(moment: Moment) -> Hit | None:
         for item in migration.whole
         if not isinstance(item, ops.RunSQL)
     )  # what only mends a schema that lacks something has nothing to undo
+    deliberate = deliberate or (kind == "empty" and _says_why(project, place))
     hit = moment.hit(message, at=place)
     return hit if not deliberate or hit.profile else moment.hit(message, at=place, profile="strict")
 

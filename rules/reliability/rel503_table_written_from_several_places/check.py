@@ -13,7 +13,9 @@ from backendlint.api import (
     Write,
     decorator_models,
     ingredients,
+    object_root,
     only_by_hand,
+    receiver,
     snake,
     stored_entity,
 )
@@ -59,6 +61,7 @@ LAYER_FOLDERS = ("service", "repository", "controller", "model", "client", "sche
 
 EITHER = ("save", "write", "merge", "upsert", "insert_or_update")
 """Operations that make a row or change one."""
+GROWS = ("append", "add", "extend", "remove")
 LINKS = re.compile(r"RelatedManager\.(set|add|remove|clear)$")
 KIND = re.compile(r"(^|_)(kind|type|category|event)$")
 """Columns that say what a row is."""
@@ -112,6 +115,8 @@ def reported(
         default: list[Hit] = []
         for write in found:
             if write.fn.fqn in seen or is_called_by(project, write.fn, owner) or links(project, write, unit):
+                continue
+            if relates_only(project, write):
                 continue
             theirs = kinds_made(project, write.fn, entity)
             alike = [offer for offer, ours in offered if are_alike(ours, theirs)]
@@ -170,6 +175,27 @@ def links(project: Project, write: Write, unit: str) -> bool:
     calls = {value[1]: fn.calls[value[1]] for value in parts if value[0] == "call"}.values()
     pairs = [pair for call in calls if fn.callee_name(call) in ("values", "update") for pair in call.kwargs]
     return bool(pairs) and all(singular(unit) in key and fn.const(vid) is None for key, vid in pairs)
+
+
+def relates_only(project: Project, write: Write) -> bool:
+    """`owner.boats.append(boat); session.add(owner)` of a row that was read: the other table's rows are what is written."""
+    fn, call = write.fn, write.call
+    roots = {object_root(fn, vid) for vid in call.args[:1]} if fn.callee_name(call) == "add" else set()
+    if not roots or any(fn.value(root)[0] != "call" or makes(project, fn, root) for root in roots):
+        return False
+    lists = [
+        fn.unguarded(receiver(fn, item))
+        for item in fn.calls
+        if fn.callee_name(item) in GROWS and receiver(fn, item) >= 0
+    ]
+    grown = any(held[0] == "attr" and object_root(fn, held[1]) in roots for held in lists)
+    stored = any(store.name and object_root(fn, store.base) in roots for store in fn.facts.stores)
+    return grown and not stored
+
+
+def makes(project: Project, fn: Fn, vid: int) -> bool:
+    """Whether a call makes an object of a class."""
+    return any(ref.kind == "class" for ref in project.callees(fn, fn.calls[fn.value(vid)[1]]))
 
 
 def is_offer(project: Project, write: Write) -> bool:

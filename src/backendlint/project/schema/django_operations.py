@@ -34,7 +34,8 @@ class Replay:
         if reader is None:
             self._doubt(call)
             return [ops.Other(kind=call.name, location=call.location)]
-        return [replace(item, location=item.location or call.location) for item in reader(self, call)]
+        found = [replace(item, location=item.location or call.location) for item in reader(self, call)]
+        return [replace(item, state_only=True) for item in found] if _leaves_database(call) else found
 
     def _doubt(self, call: CallNode) -> None:
         """What an operation of the project's own does is not known, to the models that it names, else to all of the app."""
@@ -62,6 +63,16 @@ def _kind(call: CallNode) -> str:
         if kind:
             return kind
     return call.name
+
+
+def _leaves_database(call: CallNode) -> bool:
+    """An operation of the project's own that the database does not notice: `def database_forwards(...): pass`."""
+    found = call.node.links.find_class(call.dotted) if call.dotted and call.name not in _READERS else None
+    for file, cls in lineage(*found, call.node.links) if found is not None else ():
+        if "database_forwards" in cls.methods:
+            facts = file.functions[cls.methods["database_forwards"]]
+            return not facts.calls and not facts.raises
+    return False
 
 
 def _create_model(replay: Replay, call: CallNode) -> Iterator[ops.Operation]:
