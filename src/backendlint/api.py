@@ -144,16 +144,7 @@ from backendlint.project.timeouts import Wait
 from backendlint.project.transactions import before, exclusive, openings
 from backendlint.project.trials import tries_out
 from backendlint.project.unbounded import Unbounded, doubtful, unbounded
-from backendlint.project.uniqueness import (
-    by_range,
-    may_stop,
-    never_violated,
-    of_others,
-    one_row,
-    overwrites,
-    stopped_by,
-    table_of,
-)
+from backendlint.project.uniqueness import by_range, never_violated, of_others, one_row, stopped_by, table_of
 from backendlint.project.uses import aliases, ingredients, is_used, of_caught, operands
 from backendlint.project.variables import display, of_all_modules, variable
 from backendlint.project.weak import WeakUse, weak_hits, weak_uses
@@ -324,7 +315,6 @@ __all__ = [
     "lines_of",
     "log_call",
     "loops_around",
-    "may_stop",
     "measures",
     "name_of",
     "name_of_value",
@@ -347,7 +337,6 @@ __all__ = [
     "openings",
     "operands",
     "ops",
-    "overwrites",
     "place_flows",
     "place_kind",
     "place_words",

@@ -6,7 +6,7 @@ import pytest
 from building import build, fn
 
 from backendlint.project.model import Project
-from backendlint.project.uniqueness import may_stop, stopped_by, table_of
+from backendlint.project.uniqueness import stopped_by, table_of
 
 SQLALCHEMY = """
     from sqlalchemy import UniqueConstraint, select
@@ -211,4 +211,4 @@ def test_a_part_of_a_constraint_may_stop_what_is_not_seen_whole() -> None:
     project = build(app=COMPUTED)
     (raced,) = project.checked_inserts(fn(project, "enlisted"))
     assert stopped_by(project, raced) == ("", ())
-    assert may_stop(project, raced) == ("harbour_pilot", ("name", "harbour_id"))
+    assert stopped_by(project, raced, likely=True) == ("harbour_pilot", ("name", "harbour_id"))

@@ -18,13 +18,11 @@ from backendlint.api import (
     for_tests,
     identifier_words,
     ingredients,
-    may_stop,
     never_violated,
     object_root,
     of_others,
     only_by_hand,
     only_planned,
-    overwrites,
     shared_row,
     stopped_by,
     told_once,
@@ -93,7 +91,7 @@ def _judged(project: Project, functions: Iterable[Fn]) -> Iterator[tuple[Hit, st
             aside = project.layer(fn) == "migration" or for_tests(project, fn) or adds_itself(fn, raced.insert)
             if aside or (inner is not None and (any(_open_in(project, inner, mapped)) or ENSURES.search(inner.name))):
                 continue
-            if raced.check.value in told or of_others(project, raced) or drawn(raced) or overwrites(project, raced):
+            if raced.check.value in told or of_others(project, raced) or drawn(raced):
                 continue
             hit, constraint = _hit(project, raced)
             hit = replace(hit, profile="strict") if raced.entity in alike else hit
@@ -122,7 +120,7 @@ def _hit(project: Project, raced: Raced) -> tuple[Hit, str]:
     """With the unique constraint that the second insert violates, or ""."""
     name = raced.entity.rpartition(".")[2]
     table, columns = stopped_by(project, raced)
-    near, key = ("", ()) if columns else may_stop(project, raced)
+    near, key = ("", ()) if columns else stopped_by(project, raced, likely=True)
     constraint = f"the unique constraint on `{table or near}` ({', '.join(columns or key)})" if columns or key else ""
     if columns:
         outcome = f"find nothing, and the second insert violates {constraint}, which nobody handles: that one fails."

@@ -89,7 +89,7 @@ def _alembic(project: Project, moment: Moment) -> Hit | None:
         for item in migration.whole
         if not isinstance(item, ops.RunSQL)
     )  # what only mends a schema that lacks something has nothing to undo
-    deliberate = deliberate or (kind == "empty" and _says_why(project, place))
+    deliberate = deliberate or (kind == "empty" and place is not None and _says_why(project, place))
     hit = moment.hit(message, at=place)
     return hit if not deliberate or hit.profile else moment.hit(message, at=place, profile="strict")
 

@@ -20,11 +20,14 @@ if TYPE_CHECKING:
 MAX_CHAIN = 12
 
 
-def stopped_by(project: Project, raced: Raced) -> tuple[str, tuple[str, ...]]:
+def stopped_by(project: Project, raced: Raced, *, likely: bool = False) -> tuple[str, tuple[str, ...]]:
     """The table and the columns of the unique constraint that two rows with what was looked for violate; ("", ()) for none.
 
-    Where the query's columns cannot be read, those that the inserted object is given count.
+    Where the query's columns cannot be read, those that the inserted object is given count. `likely`: rather the one that may be
+    violated, as what was looked for is a part of it, and what the new row has in the other columns is not seen.
     """
+    if likely:
+        return _may_stop(project, raced)
     table = table_of(project, raced.entity)
     if table is None:
         return "", ()
@@ -39,9 +42,8 @@ def stopped_by(project: Project, raced: Raced) -> tuple[str, tuple[str, ...]]:
     return "", ()
 
 
-def may_stop(project: Project, raced: Raced) -> tuple[str, tuple[str, ...]]:
-    """The like of a constraint that what was looked for is a part of, while it is not seen what the new row has in the other
-    columns (`Tag` by its name, unique in a project): two rows for the same request violate it; ("", ()) for none."""
+def _may_stop(project: Project, raced: Raced) -> tuple[str, tuple[str, ...]]:
+    """`Tag` by its name, unique in a project, of `Tag(**asked.dict())`: two rows for the same request violate it."""
     table = table_of(project, raced.entity)
     looked = set(_asked(project, raced, table)) if table is not None else set()
     if table is None or any(True for _ in _given(raced, table)):
@@ -52,7 +54,7 @@ def may_stop(project: Project, raced: Raced) -> tuple[str, tuple[str, ...]]:
     return next(((table.name, key) for key in keys), ("", ()))
 
 
-def overwrites(project: Project, raced: Raced) -> bool:
+def _overwrites(project: Project, raced: Raced) -> bool:
     """`Label(id=theirs["id"], ...).save()` in Django: a second one with the key that came from elsewhere changes the row of the first."""
     func = raced.fn.facts.values[raced.insert.func]
     table = table_of(project, raced.entity) if func[0] == "attr" and func[2] == "save" else None
@@ -84,10 +86,12 @@ def _same_again(fn: Fn, vid: Vid) -> bool:
 
 def of_others(project: Project, raced: Raced) -> bool:
     """Whether another row is looked for than the one that is inserted: `kind == "follow"`, then `kind="mention"`, or one by its
-    number, where the database gives the new one another."""
+    number, where the database gives the new one another; or one is stored twice by the same key."""
     table = table_of(project, raced.entity)
     if table is None:
         return False
+    if _overwrites(project, raced):
+        return True
     given = dict(_given(raced, table))
     made = {column.name for column in table.columns.values() if _is_made(column)} - given.keys()
     if made and set(_asked(project, raced, table)) == made == set(table.primary_key):
