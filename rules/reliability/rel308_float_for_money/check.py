@@ -80,6 +80,8 @@ HIRED = frozenset(
 """What a `daily_rate` is paid for; others are how much of something a day brings."""
 ALIKE = 2
 """So many fields of one class are told one by one."""
+NAMED = 4
+"""So many others are named."""
 COUNTS = frozenset(["count", "counts", "num", "number"])
 STORES = frozenset(["model", "schema", "serializer", "form"])
 ANSWERS = frozenset(["response_schema", "response_format", "text_format", "output_schema", "output_type"])
@@ -89,12 +91,17 @@ ANSWERS = frozenset(["response_schema", "response_format", "text_format", "outpu
 def check(project: Project) -> Iterator[Hit]:
     """One hit a column or field whose name says money and whose type says float, and a conversion that is reckoned with."""
     declared: set[str] = set()
-    answers, shares = _Answers(project), _shares(project)
+    answers, shares, exact = _Answers(project), _shares(project), _exact(project)
+    shown: list[Hit] = []
     for cls in project.classes.values():
         hits = [hit for hit in _fields(project, cls, answers) if tuple(identifier_words(_field_of(hit))) not in shares]
         declared |= set(map(_field_of, hits))
-        yield from _together(hits)
-    declared |= _exact(project)
+        if project.hierarchy.role(cls) == "model":
+            yield from _together(hits)
+        else:
+            shown += (replace(hit, profile="strict") if _field_of(hit) in exact else hit for hit in hits)
+    yield from _together(shown)
+    declared |= exact
     for fn in project.reviewed():
         for call in fn.calls:
             yield from _columns(project, fn, call, declared)
@@ -110,15 +117,22 @@ def _field_of(hit: Hit) -> str:
 
 
 def _together(hits: list[Hit]) -> Iterator[Hit]:
-    """Of many fields of one class the first, with the others' names; each of those is advice."""
+    """Of many fields of one model, or of all schemas, the first, with the others' names; each of those is advice."""
     told = [hit for hit in hits if hit.profile is None]
     others = told[1:] if len(told) > ALIKE else []
     for hit in hits:
         if others and hit is told[0]:
-            names = ", ".join(f"`{_field_of(other)}`" for other in others)
-            yield replace(hit, message=f"{hit.message[:-1]}. So do {names}.")
+            yield replace(hit, message=f"{hit.message[:-1]}. So do {_names(hit, others)}.")
         else:
             yield replace(hit, profile="strict") if hit in others else hit
+
+
+def _names(hit: Hit, others: list[Hit]) -> str:
+    """The fields', with their class where it is another one."""
+    owner = str(hit.fingerprint_key).rpartition(".")[0]
+    names = [f"`{str(other.fingerprint_key).removeprefix(f'{owner}.')}`" for other in others]
+    more = len(names) - NAMED
+    return ", ".join(names) if more <= 1 else f"{', '.join(names[:NAMED])} and {more} more"
 
 
 def _shares(project: Project) -> frozenset[tuple[str, ...]]:
