@@ -25,8 +25,8 @@ RANKS = {
 }  # fmt: skip
 """Higher layers may import lower ones. What is called settings may be anything: it has no rank."""
 
-USUAL = {("model", "task"): 1}
-"""Models that queue jobs, which read models: where a project does that, it does it in many places."""
+USUAL = ("model", "task")
+"""Models that queue jobs, which read models: jobs are named by who queues them, and that is how it is done."""
 REASON = re.compile(r"(^|#).*\b(circular|cycl(e|ic)|laz(y|ily)|deferred|put off|optional|heavy|slow)\b", re.IGNORECASE)
 """A comment on an import in a function."""
 SHOWN = 5
@@ -46,9 +46,7 @@ def check(project: Project) -> Iterator[Hit]:
             files.add(place)
     for layers, hits in found.items():
         near = [hit for hit in hits if hit.profile is None]
-        yield from told_once(
-            near, partial(here_and_in, after="which imports it in turn"), few=USUAL.get(layers, FEW), severity=None
-        )
+        yield from told_once(near, partial(here_and_in, after="which imports it in turn"), few=FEW, severity=None)
         yield from (hit for hit in hits if hit.profile is not None)
 
 
@@ -68,6 +66,7 @@ def cycles(project: Project) -> Iterator[tuple[tuple[str, str], Hit]]:
                 continue
             seen.add(target)
             back = way_back(edges, target, path)
+            aside = (own, other) == USUAL or len(back) > NEAR
             file = project.files[path]
             delayed = item.function > 0 or any(way.function > 0 for _, way in back)
             so = (
@@ -85,7 +84,7 @@ def cycles(project: Project) -> Iterator[tuple[tuple[str, str], Hit]]:
                         Step(project.module_function(project.files[step]).location(way.span), f"imports `{way.target}`")
                         for step, way in back[:SHOWN]
                     ),
-                    profile=None if len(back) <= NEAR and not put_off(project, file, item, other) else "strict",
+                    profile="strict" if aside or put_off(project, file, item, other) else None,
                 ),
             )
 
