@@ -44,7 +44,7 @@ def check(project: Project) -> Iterator[Hit]:
         found.setdefault(layers, []).append(replace(hit, profile="strict") if place in files else hit)
         if hit.profile is None:
             files.add(place)
-    for layers, hits in found.items():
+    for hits in found.values():
         near = [hit for hit in hits if hit.profile is None]
         yield from told_once(near, partial(here_and_in, after="which imports it in turn"), few=FEW, severity=None)
         yield from (hit for hit in hits if hit.profile is not None)
