@@ -226,6 +226,9 @@ def _inserts(project: Project, fn: Fn) -> Iterator[tuple[Call, str, str, bool]]:
     for edge in project.graph.callees(fn):
         if edge.kind != "call" or edge.call is None:
             continue
+        saved = project.writes.saved(edge)
+        if saved is not None and saved.op == "save" and saved.entity and _new(project, fn, edge.call):
+            yield edge.call, saved.entity, "", False
         for found, chain in project.writes.reached(edge.callee):
             told = found.entity or _made(project, fn, edge.call)  # else it may store again what was there
             write = project.writes.received(found, (edge, *chain)) if told else found
