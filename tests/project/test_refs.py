@@ -672,3 +672,52 @@ def test_a_manager_of_a_package_that_nobody_describes_gives_the_models_rows() ->
     )
     assert returned(project, "first") == [("inst", "models.Berth")]
     assert returned(project, "colour") in ([], [("libinst", "harbour_scopes.Colour")])
+
+
+def test_functions_give_rows_of_the_class_that_they_are_handed() -> None:
+    project = build(
+        models="""
+            from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
+            class Base(DeclarativeBase):
+                id: Mapped[int] = mapped_column(primary_key=True)
+            class Rope(Base):
+                __tablename__ = "ropes"
+            class Mast(Base):
+                __tablename__ = "masts"
+        """,
+        finders="""
+            from sqlalchemy.orm import Session
+            from models import Base
+            def plain(session: Session, model, key):
+                return session.query(model).filter(model.id == key).one()
+            def of_base(session: Session, model: type[Base], key) -> Base:
+                return session.get(model, key)
+            def as_row(session: Session, model: Base, key):
+                found = session.query(model).get(key)
+                if found is None:
+                    raise LookupError(key)
+                return found
+            def counted(session: Session, model) -> int:
+                return session.query(model).count()
+        """,
+        main="""
+            from sqlalchemy.orm import Session
+            from finders import as_row, counted, of_base, plain
+            from models import Mast, Rope
+            def rope(session: Session):
+                return plain(session, Rope, 1)
+            def mast(session: Session):
+                return plain(session, model=Mast, key=1)
+            def based(session: Session):
+                return of_base(session, Mast, 1)
+            def annotated(session: Session):
+                return as_row(session, Rope, 1)
+            def number(session: Session):
+                return counted(session, Rope)
+        """,
+    )
+    assert returned(project, "main.rope") == [("inst", "models.Rope")]
+    assert returned(project, "main.mast") == [("inst", "models.Mast")]
+    assert returned(project, "main.based") == [("inst", "models.Mast")]
+    assert returned(project, "main.annotated") == [("inst", "models.Rope")]
+    assert returned(project, "main.number") == [("libinst", "builtins.int")]

@@ -24,15 +24,16 @@ def is_bulk(project: Project, fn: Fn, query: Query) -> bool:
         return True
     if query.model.sql is not None and query.model.sql.role == "many":
         return True
-    if query.call is not None and _grouped(fn, query.call):
+    if query.call is not None and _grouped(project, fn, query.call):
         return True
     if query.model.library == "sqlalchemy" and query.call is not None and len(query.call.args) > 1:
         return bool(fn.facts.values[query.call.args[1]][0] not in ("dict", "elem", "unpack"))
     return query.model.orm is not None and query.model.orm.bulk and query.model.orm.op not in ("update", "delete")
 
 
-def _grouped(fn: Fn, call: Call) -> bool:
-    """`filter(id__in=ids).update(...)`, `where(Order.id.in_(ids))`: many rows at once, one group an item."""
+def _grouped(project: Project, fn: Fn, call: Call) -> bool:
+    """`filter(id__in=ids).update(...)`, `where(Order.id.in_(ids))`, `Order.insert_many(rows).execute()`: many rows at once, one
+    group an item."""
     todo, seen = [call.func, *call.args[:1]], 0
     while todo and seen < MAX_CHAIN:
         seen += 1
@@ -44,6 +45,8 @@ def _grouped(fn: Fn, call: Call) -> bool:
         elif value[0] == "call":
             inner = fn.calls[value[1]]
             if any(key.endswith("__in") for key, _ in inner.kwargs) or fn.callee_name(inner) == "in_":
+                return True
+            if any(model.orm is not None and model.orm.op == "bulk_create" for model in project.models(fn, inner)):
                 return True
             todo += [inner.func, *inner.args]
     return False

@@ -25,9 +25,10 @@ class Passed:
         self.project = project
         self.resolver = resolver
 
-    def agreed(self, fn: Fn, index: int) -> Refs:
+    def agreed(self, fn: Fn, index: int, *, classes: bool = False) -> Refs:
         """The one type of row or client, or the few classes, that the project's calls of a module's function, or of a class,
-        pass; what the calls pass of which nothing is known may be as many as those at most."""
+        pass; what the calls pass of which nothing is known may be as many as those at most. `classes`: only models' (`model:
+        db.Model`), where the annotation says something else."""
         makes = fn.cls is not None and fn.name == "__init__"
         if not makes and (fn.kind != "function" or fn.parent is None or not fn.parent.is_module):
             return ()
@@ -41,8 +42,24 @@ class Passed:
                     continue
                 known += 1
                 found.update(refs)
+        models = [self.project.classes[ref.name] for ref in found if ref.kind == "class" and self._is_model(ref)]
+        if models and len(models) == len(found):
+            return self._shared(models) if not (makes or unknown) else ()
+        if classes:
+            return ()
         alike = len(found) == 1 or all(map(self._checks, found)) or all(map(self._stands_for_itself, found))
         return tuple(sorted(found)) if alike and unknown <= known and all(map(self._tells, found)) else ()
+
+    def _is_model(self, ref: Ref) -> bool:
+        return self.project.hierarchy.role(self.project.classes[ref.name]) == "model"
+
+    def _shared(self, models: list[Cls]) -> Refs:
+        """The one model that is passed, or of several the library's class that all inherit from: `find(Order, key)`."""
+        if len(models) == 1:
+            return (Ref("class", models[0].fqn),)
+        bases = [self.project.hierarchy.library_bases(cls) for cls in models]
+        shared = next((name for name in bases[0] if all(name in other for other in bases)), "")
+        return (Ref("lib", shared),) if shared else ()
 
     def _calls_of(self, fn: Fn) -> list[tuple[Fn, Call]]:
         """Calls of what is known by a name of its own."""

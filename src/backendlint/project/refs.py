@@ -397,7 +397,7 @@ class Resolver:
     def result(self, fn: Fn, call: Call, ref: Ref) -> Iterable[Ref]:
         """What calling `ref` gives."""
         if ref.kind == "func":
-            return self.results.of(self.project.functions[ref.name], ref.arg)
+            return self.results.of_call(fn, call, self.project.functions[ref.name], ref.arg)
         if ref.kind == "class":
             return (Ref("inst", ref.name), *self.types.stood_for(fn, call, ref))
         if ref.kind == "inst":
@@ -441,9 +441,9 @@ class Resolver:
             wrapper = {"args": "builtins.tuple", "kwargs": "builtins.dict"}.get(param.kind)
             return [Ref("libinst", wrapper, ref) for ref in found][:1] if wrapper else found
         silent = param.annotation < 0 or home.value(param.annotation) == ("name", "typing.Any")
-        if not silent or param.kind in ("args", "kwargs"):
+        if param.kind in ("args", "kwargs"):
             return ()
-        return self.types.by_name(fn, index) or self.passed.agreed(fn, index)
+        return (self.types.by_name(fn, index) if silent else ()) or self.passed.agreed(fn, index, classes=not silent)
 
     # shapes
 

@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
 from backendlint.facts.model import Call, Vid
-from backendlint.project.binding import unchanged
+from backendlint.project.binding import Bound, bind, unchanged
 from backendlint.project.entities import Fn, Ref, Refs
 from backendlint.project.heirs import Heirs
 from backendlint.project.types import OPEN_TYPES, unique
@@ -29,6 +29,8 @@ class Results:
         self.resolver = resolver
         self._known: dict[tuple[str, Ref | None], Refs] = {}
         self.heirs = Heirs(resolver)
+        self._wanted: dict[str, frozenset[int]] = {}
+        self._handed: dict[tuple[object, ...], Refs] = {}
         self._made: dict[str, bool] = {}
         """Whether a class method makes what it gives of the class that is asked."""
 
@@ -120,6 +122,48 @@ class Results:
                 self._known[key] = self._returned_with(fn, {0: (receiver,)}) or usual
             self._known[key] = tuple(self.resolver.managers.of_rows(ref, receiver.arg) for ref in self._known[key])
         return self._known[key]
+
+    def of_call(self, caller: Fn, call: Call, fn: Fn, receiver: Ref | None) -> Refs:
+        """What a call gives: also what is made of a class that it hands over (`find(session, Order, key)`), where nothing is
+        known without, or a base of that class."""
+        usual = self.of(fn, receiver)
+        wanted = self._wanted.get(fn.fqn)
+        if wanted is None:
+            wanted = self._wanted[fn.fqn] = self._classes_wanted(fn)
+        given: Bound = bind(caller, call, fn) if wanted and not fn.facts.is_generator else {}
+        handed = {slot: self._one_class(caller, given.get(slot, [])) for slot in wanted if slot in given}
+        classes: dict[Vid, Refs] = {slot: (ref,) for slot, ref in handed.items() if ref is not None}
+        if not classes or not all(self._is_base(ref, known) for ref in usual for (known,) in classes.values()):
+            return usual
+        key = (fn.fqn, *((slot, ref.name) for slot, (ref,) in classes.items()))
+        if key not in self._handed:
+            self._handed[key] = ()
+            self._handed[key] = self._returned_with(fn, classes)
+        return self._handed[key] or usual
+
+    def _is_base(self, ref: Ref, handed: Ref) -> bool:
+        """Whether a type is a base of the class that is handed over."""
+        hierarchy = self.resolver.project.hierarchy
+        if ref.kind == "libinst":
+            return ref.name in hierarchy.library_bases(self.resolver.project.classes[handed.name])
+        return ref.kind == "inst" and ref.name != handed.name and hierarchy.subclass_of(handed.name, ref.name)
+
+    def _classes_wanted(self, fn: Fn) -> frozenset[int]:
+        """The parameters without a default that a function's result is made of."""
+        made = (fn.facts.values[vid] for vid in ingredients(fn.facts, fn.returned))
+        slots = {value[1] for value in made if value[0] == "param"}
+        return frozenset(slot for slot in slots if fn.facts.params[slot].default < 0 and (slot or fn.cls is None))
+
+    def _one_class(self, caller: Fn, passed: list[tuple[Vid, tuple[str, ...]]]) -> Ref | None:
+        """The model that is passed, where it is one."""
+        found = {ref for vid, part in passed if not part for ref in self.resolver.refs(caller, vid)}
+        ref = found.pop() if len(found) == 1 else None
+        known = ref is not None and ref.kind == "class" and ref.name in self.resolver.project.classes
+        return ref if ref is not None and known and self._is_model(ref) else None
+
+    def _is_model(self, ref: Ref) -> bool:
+        hierarchy = self.resolver.project.hierarchy
+        return hierarchy.role(self.resolver.project.classes[ref.name]) == "model"
 
     def _returned_with(self, fn: Fn, known: dict[Vid, Refs]) -> Refs:
         """What the function returns, where this is known of its values."""
