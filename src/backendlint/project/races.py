@@ -18,6 +18,7 @@ from backendlint.project.conflicts import (
 from backendlint.project.entities import Fn
 from backendlint.project.perfunction import per_function
 from backendlint.project.rowlocks import FOR_UPDATE, held_above, locked, serialized
+from backendlint.project.saved import by_super
 from backendlint.project.transactions import before, exclusive
 from backendlint.project.uses import ingredients
 from backendlint.project.writes import collection, named_entity
@@ -230,7 +231,8 @@ def _inserts(project: Project, fn: Fn) -> Iterator[tuple[Call, str, str, bool]]:
         if saved is not None and saved.op == "save" and saved.entity and _new(project, fn, edge.call):
             yield edge.call, saved.entity, "", False
         for found, chain in project.writes.reached(edge.callee):
-            told = found.entity or _made(project, fn, edge.call)  # else it may store again what was there
+            told = found.entity or _made(project, fn, edge.call) or by_super(project, fn, edge.call)
+            # else it may store again what was there
             write = project.writes.received(found, (edge, *chain)) if told else found
             if write.op == "add" and _of_a_row(project, fn, edge.call):
                 break
