@@ -23,7 +23,7 @@ from backendlint.api import (
     versions,
 )
 
-HABIT = 2
+HABIT = 3
 """More names of a kind than these are how the project names: told once."""
 VERB, CASE, NUMBER = "says what is done", "is in camel case", "names a collection in the singular"
 ALIKE = ", for the list and for one item alike"

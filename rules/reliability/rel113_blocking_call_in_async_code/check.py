@@ -114,14 +114,14 @@ def _throughout(hit: Hit, others: str, by: str = "") -> str:
 
 
 def _hits(project: Project, functions: Iterable[Fn]) -> Iterator[tuple[Hit, Style | None]]:
-    """Each hit, with its style; None for advice, and for calls that fail where they stand. What a function asks the same object,
-    database or library next is advice."""
+    """Each hit, with its style; None for advice, and for calls that fail where they stand. What a function asks the same object or database
+    next is advice."""
     for fn in functions:
         known: set[str] = set()
         waited: set[Vid] = set()
         for hit, model, call, place in _hits_in(project, fn) if fn.facts.is_async else ():
             style = _style(project, fn, place, model)
-            same = style.library or place or _kin(model)
+            same = style.library or place
             if hit.profile is not None:
                 yield hit, None
             elif _refused(project, model):
@@ -129,7 +129,7 @@ def _hits(project: Project, functions: Iterable[Fn]) -> Iterator[tuple[Hit, Styl
             elif same in known or _on(fn, call) in waited:
                 yield replace(hit, profile="strict"), style
             else:
-                known.add(same)
+                known.update([same] if same else [])
                 waited.update([call.value] if call is not None else [])
                 yield hit, style
 

@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from functools import partial
 
-from backendlint.api import FEW, Fn, Hit, Project, by_style, clause, clause_text, here_and_in, told_once
+from backendlint.api import SLIPS, Fn, Hit, Project, by_style, clause, clause_text, here_and_in, told_once
 
 from .asides import hides_database, is_aside, is_patch, is_system_check
 from .decisions import is_quiet
@@ -33,8 +33,8 @@ def check(project: Project, options: Mapping[str, object]) -> Iterator[Hit]:
     told = partial(here_and_in, after=UNTRACED)
     yield from styles.pop("", ())
     alone = styles.pop(ALONE, [])
-    each = _folder if len(alone) > FEW else None
-    yield from told_once(alone, _of_folder if each else told, severity=None, each=each, by_function=True)
+    each = _folder if len(alone) > SLIPS else None
+    yield from told_once(alone, _of_folder if each else told, len(alone), severity=None, each=each, by_function=True)
     for style, hits in styles.items():
         if style in EVERYWHERE:
             yield from told_once(hits, told)

@@ -6,6 +6,8 @@ from dataclasses import dataclass, replace
 from functools import partial
 
 from backendlint.api import (
+    FEW,
+    SLIPS,
     Block,
     Edit,
     FileFacts,
@@ -32,8 +34,6 @@ from backendlint.api import (
     told_once,
 )
 
-FEW = 2
-"""So many places are told one by one: more are one habit, and one remark."""
 CANCELLED = ("asyncio.CancelledError", "asyncio.exceptions.CancelledError", "anyio.get_cancelled_exc_class")
 EVERYTHING = ("builtins.BaseException",)
 STOPS = ("builtins.KeyboardInterrupt", "builtins.SystemExit", "builtins.GeneratorExit", *CANCELLED, *EVERYTHING)
@@ -69,10 +69,11 @@ def check(project: Project) -> Iterator[Hit]:
     styles = by_style(project, everywhere, partial(hits_in, project))
     yield from styles.pop("", ())
     active, idle = styles.get(ACTIVE, []), styles.get(IDLE, [])
-    if active and len(active) + len(idle) > FEW:
+    few = SLIPS if usually_narrower(everywhere, len(active) + len(idle)) else FEW
+    if active and len(active) + len(idle) > few:
         yield from (replace(hit, profile="strict") for hit in idle)  # what they drop is REL201's matter
         idle = []
-    yield from told_once([*active, *idle], said_once, FEW, severity=None)
+    yield from told_once([*active, *idle], said_once, few, severity=None, by_function=True)
 
 
 def hits_in(project: Project, functions: Iterable[Fn]) -> Iterator[tuple[Hit, str]]:
@@ -85,6 +86,18 @@ def hits_in(project: Project, functions: Iterable[Fn]) -> Iterator[tuple[Hit, st
             for hit in judged(project, site, lines):
                 alone = hit.profile is not None or waits(site)
                 yield hit, "" if alone else IDLE if is_idle(site) else ACTIVE
+
+
+def usually_narrower(functions: Iterable[Fn], broad: int) -> bool:
+    """Whether the project usually writes `except Exception:`."""
+    return (
+        sum(
+            block.kind == "except" and caught(fn.facts, number) == ("builtins.Exception",)
+            for fn in functions
+            for number, block in enumerate(fn.facts.blocks)
+        )
+        >= broad
+    )
 
 
 def said_once(hit: Hit, others: str) -> str:

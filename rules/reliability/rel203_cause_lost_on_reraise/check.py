@@ -8,6 +8,8 @@ from functools import partial
 from typing import NamedTuple
 
 from backendlint.api import (
+    FEW,
+    SLIPS,
     Call,
     Edit,
     ErrorClass,
@@ -38,8 +40,6 @@ from backendlint.api import (
     told_once,
 )
 
-FEW = 2
-"""So many places are told one by one: more are one habit, and one remark."""
 UNKNOWN = "?"
 WITHOUT = " without `from`"
 UNSAID = ", and the cause is not recorded"
@@ -77,10 +77,11 @@ def check(project: Project, options: Mapping[str, object]) -> Iterator[Hit]:
     styles = by_style(project, everywhere, partial(hits_in, project, policy_of(options, dropped(project, everywhere))))
     yield from styles.pop("", ())
     answered, raised = styles.get("answered", []), styles.get("raised", [])
-    if answered and len(answered) + len(raised) > FEW:
+    few = SLIPS if names_causes(everywhere, len(answered) + len(raised)) else FEW
+    if answered and len(answered) + len(raised) > few:
         yield from (replace(hit, profile="strict") for hit in raised)  # which whoever prints tracebacks does see
         raised = []
-    yield from told_once([*answered, *raised], partial(here_and_in, after=WITHOUT), FEW)
+    yield from told_once([*answered, *raised], partial(here_and_in, after=WITHOUT), few, by_function=True)
 
 
 def hits_in(project: Project, policy: Policy, functions: Iterable[Fn]) -> Iterator[tuple[Hit, str]]:
@@ -89,6 +90,11 @@ def hits_in(project: Project, policy: Policy, functions: Iterable[Fn]) -> Iterat
         for item in fn.facts.raises:
             for hit in judge(project, fn, item, policy):
                 yield hit, "" if hit.profile is not None else "answered" if ANSWERED in hit.message else "raised"
+
+
+def names_causes(functions: Iterable[Fn], without: int) -> bool:
+    """Whether the project usually writes `from`."""
+    return sum(item.cause >= 0 for fn in functions for item in fn.facts.raises) >= without
 
 
 def policy_of(options: Mapping[str, object], dropped: frozenset[str]) -> Policy:

@@ -8,6 +8,8 @@ from dataclasses import replace
 from functools import partial
 
 from backendlint.api import (
+    FEW,
+    SLIPS,
     Fn,
     Hit,
     Project,
@@ -18,6 +20,7 @@ from backendlint.api import (
     for_tests,
     here_and_in,
     lines_of,
+    log_call,
     only_converts,
     told_once,
 )
@@ -28,8 +31,6 @@ from .repeated import twice
 from .verdicts import Verdict, judged
 from .wording import LOST
 
-FEW = 2
-"""So many places are told one by one: more are one habit, and one remark."""
 ABOUT_LOGS = re.compile(r"#.*\b(trace ?backs?|stack ?traces?|logs?|logging|logged|sensitive|secrets?)\b", re.IGNORECASE)
 """A comment that speaks of what is logged, or had better not be."""
 DECIDED = re.compile(r"best[- ]effort|swallow|(never|not|n't|without|instead of) rais(e|es|ing)\b", re.IGNORECASE)
@@ -44,7 +45,8 @@ def check(project: Project, options: Mapping[str, object]) -> Iterator[Hit]:
     styles = by_style(project, everywhere, partial(_hits_in, project, options))
     yield from styles.pop("", ())
     for why, hits in styles.items():
-        yield from told_once(hits, partial(here_and_in, after=LOST[why][0]), FEW)
+        few = SLIPS if len(hits) > FEW and why == "untraced" and _traces(everywhere, len(hits)) else FEW
+        yield from told_once(hits, partial(here_and_in, after=LOST[why][0]), few, by_function=True)
 
 
 def _hits_in(project: Project, options: Mapping[str, object], functions: Iterable[Fn]) -> Iterator[tuple[Hit, str]]:
@@ -89,6 +91,13 @@ def _is_decided(project: Project, fn: Fn, handler: int, why: str) -> bool:
     if DECIDED.search(fn.facts.docstring) is not None or any(REASON.search(line) for line in lines[:1]):
         return True
     return any(line.lstrip().startswith("#") for line in lines)
+
+
+def _traces(functions: Iterable[Fn], without: int) -> bool:
+    """Whether the project usually logs errors with their traceback."""
+    handled = ((fn, call) for fn in functions for call in fn.calls if fn.inside(call.block, "except") is not None)
+    logged = (log_call(fn.file, fn.facts, call) for fn, call in handled)
+    return sum(found is not None and found.traceback for found in logged) >= without
 
 
 def _told(project: Project, fn: Fn, verdict: Verdict, handler: int, options: Mapping[str, object]) -> Hit | None:

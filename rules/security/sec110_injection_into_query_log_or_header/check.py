@@ -30,8 +30,6 @@ HARM = {
     "log": "so line breaks in it can forge log entries; log it quoted (`%r`, `!r`), or as a field of a structured log.",
 }
 LESS = ("log",)
-FEW_LINES = 2
-"""So many log lines are told one by one: of more, what writes the log may answer for all."""
 NEAR = 1
 """More calls than this between the request and a log line make it advice."""
 FAR = 3
@@ -51,7 +49,7 @@ def check(project: Project) -> Iterator[Hit]:
             hits = list(logged(project, harm))
             yield from (hit for hit in hits if hit.profile)
             sure = (hit for hit in hits if not hit.profile)
-            yield from told_once(sure, everywhere, FEW_LINES, others=elsewhere(project, harm))
+            yield from told_once(sure, everywhere, others=elsewhere(project, harm))
             continue
         for flow in place_flows(project, (kind,)):
             if kind == "ldap-dn" and not names_entry(flow.site.fn, flow.site.vid):
