@@ -28,7 +28,6 @@ from backendlint.api import (
     clause_text,
     here_and_in,
     lines_of,
-    only_by_hand,
     only_converts,
     siblings,
     told_once,
@@ -179,7 +178,7 @@ def judged(project: Project, site: Place, lines: Sequence[str]) -> Iterator[Hit]
     advice = (cancelled and not loops_on) or is_shielded(site) or is_accepted(site, lines) or only_collects(site)
     advice = advice or project.layer(site.fn) == "migration" or "/migrations/" in f"/{site.fn.path}"
     advice = advice or only_makes_a_value(project, site)
-    advice = advice or site.fn.is_module or only_by_hand(project, site.fn)  # who stops it tries once more
+    advice = advice or site.fn.is_module  # who stops it tries once more
     advice = advice or (only_awaits(site) and is_awaiting_what_it_cancelled(site))
     where = f" in `{function.name}()`" if function.name else ""
     yield Hit(

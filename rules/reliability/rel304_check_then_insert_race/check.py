@@ -151,7 +151,6 @@ def _doubtful(project: Project, raced: Raced, unique: bool) -> bool:
         or only_planned(project, raced.fn)
         or project.lifecycle.alone_leads_to(raced.fn)
         or by_import(project, raced.fn)
-        or asked_by_nobody(project, raced.fn)
     )
 
 
@@ -174,12 +173,6 @@ def by_import(project: Project, fn: Fn) -> bool:
     """What a module of importers makes, and no request is seen to lead to: one import goes through its file row by row."""
     words = identifier_words(fn.file.module.replace(".", "_"))
     return not IMPORTS.isdisjoint(words) and not project.reach(fn.fqn)
-
-
-def asked_by_nobody(project: Project, fn: Fn) -> bool:
-    """A `get_or_create()` that the project does not call."""
-    plain = fn.cls is None and not fn.decorators and ENSURES.search(fn.name)
-    return bool(plain) and not any(project.graph.callers(fn))
 
 
 def drawn(raced: Raced) -> bool:
