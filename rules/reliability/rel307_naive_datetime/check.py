@@ -23,11 +23,8 @@ def check(project: Project) -> Iterator[Hit]:
     times = Times(project, clocks, KeptTimes(clocks, "utc"), KeptTimes(clocks, "local"))
     styles = by_style(project, list(project.all_functions()), partial(_judged, times))
     yield from _once_a_function(styles.pop("", ()))
-    utc = styles.pop("utc", [])
     if len(styles.get("stray", ())) > FEW:  # the same is said of both
-        styles["stray"] += utc
-    else:  # all in UTC, and nothing else beside it
-        yield from (replace(hit, profile="strict") for hit in utc)
+        styles["stray"] += styles.pop("utc", [])
     for style, hits in styles.items():
         few, told = STYLES[style]
         yield from _once_a_function(told_once(hits, told, few))

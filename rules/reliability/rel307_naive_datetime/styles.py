@@ -109,6 +109,7 @@ def _kept_local(_: Hit, others: str) -> str:
 
 
 STYLES = {
+    "utc": (1, _kept_in_utc),
     "mixed": (1, _kept_mixed),
     "stray": (FEW, _kept_in_utc),
     "rows": (FEW, _kept_in_rows),
