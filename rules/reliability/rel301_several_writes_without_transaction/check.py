@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from dataclasses import replace
+from functools import partial
 
 from backendlint.api import (
     Durable,
@@ -33,7 +34,7 @@ from .repairs import heals
 from .singles import counts
 
 ALIKE = 2
-"""So many functions of a file are told one by one."""
+"""So many functions of a file, or overrides of one method, are told one by one."""
 
 
 def check(project: Project) -> Iterator[Hit]:
@@ -45,7 +46,7 @@ def check(project: Project) -> Iterator[Hit]:
             yield from told_once(hits, _together, severity=None)
         else:
             alone = _of_classes(project, hits)
-            yield from told_once(alone, _of_file, ALIKE, None, lambda hit: hit.location.path)
+            yield from told_once(alone, partial(_alike, project), ALIKE, None, partial(_kin, project))
 
 
 def _of_classes(project: Project, hits: list[Hit]) -> Iterator[Hit]:
@@ -58,8 +59,17 @@ def _of_classes(project: Project, hits: list[Hit]) -> Iterator[Hit]:
         told |= {key} if hit.profile is None else set()
 
 
-def _of_file(hit: Hit, others: str) -> str:
-    return f"{hit.message[:-1]}. So it is in {others} of this file."
+def _kin(project: Project, hit: Hit) -> str:
+    """The method that it overrides, as all importers do that one base class calls; else its file."""
+    fn = project.functions[hit.function] if hit.function else None
+    bases = project.hierarchy.mro(fn.cls)[1:] if fn is not None and fn.cls is not None else ()
+    return next((base.methods[fn.name].fqn for base in bases if fn and fn.name in base.methods), hit.location.path)
+
+
+def _alike(project: Project, hit: Hit, others: str) -> str:
+    kin = project.functions.get(_kin(project, hit))
+    where = "of this file" if kin is None else f"that override `{kin.name}()`"
+    return f"{hit.message[:-1]}. So it is in {others} {where}."
 
 
 def _together(hit: Hit, others: str) -> str:

@@ -148,9 +148,9 @@ class Data:
 
     @cached_property
     def migration_paths(self) -> frozenset[str]:
-        """Paths of all migrations, also of those in archives, which nothing runs any more."""
+        """Paths of all migrations, also of those that are squashed or in archives, which nothing runs any more."""
         scripts = (file.path for file in self._files if is_revision(file))
-        return frozenset([*(migration.path for migration in self.migrations), *scripts])
+        return self.django_history.paths.union((migration.path for migration in self.migrations), scripts)
 
     @cached_property
     def sent_by_migrations(self) -> frozenset[str]:

@@ -59,6 +59,19 @@ def test_a_squash_stands_for_what_is_gone(tmp_path: Path) -> None:
     assert list(played(history.migrations).tables["app_t"].columns) == ["id", "c"]
 
 
+def test_what_a_wider_squash_replaces_is_no_step_but_a_migration_still(tmp_path: Path) -> None:
+    history = django(
+        tmp_path,
+        m0001=body(CREATE),
+        m0001_squashed=body(
+            f"{CREATE}, migrations.CreateModel('U', [('id', models.BigAutoField(primary_key=True))])",
+            more="    replaces = [('app', 'm0001'), ('app', 'm0002')]\n",
+        ),
+    )
+    assert [migration.id for migration in history.migrations] == ["app.m0001_squashed"]
+    assert {Path(path).name for path in history.paths} == {"m0001.py", "m0001_squashed.py"}
+
+
 def test_state_and_database_can_part(tmp_path: Path) -> None:
     history = django(
         tmp_path,

@@ -26,6 +26,8 @@ class History:
     state: State
     unread: frozenset[str] = frozenset()
     """Apps with migrations whose operations are computed, so that what they do is not known."""
+    paths: frozenset[str] = frozenset()
+    """Of all migrations, those among them that a squashed one replaces."""
 
 
 @dataclass(slots=True)
@@ -49,6 +51,7 @@ def read_django_migrations(files: Sequence[FileFacts], links: Links, dialect: st
         if cls is not None and _is_migration(file, cls, links):
             item = _read(file, cls, apps, links, dialect)
             found[item.migration.id] = item
+    paths = frozenset(item.migration.path for item in found.values())
     _name_dependencies(found, state)
     _squashed(found)
     _begin(found)
@@ -59,7 +62,7 @@ def read_django_migrations(files: Sequence[FileFacts], links: Links, dialect: st
         replay.app = item.app
         for call in item.operations:
             migration.operations.extend(replay.run(call))
-    return History(migrations, state, frozenset(item.app for item in found.values() if not item.known))
+    return History(migrations, state, frozenset(item.app for item in found.values() if not item.known), paths)
 
 
 def _after_deploy(node: Node | None) -> bool:
