@@ -25,7 +25,7 @@ from backendlint.api import (
 )
 
 FREE = re.compile(
-    r"health\w*|live(ness|z)?|ready|readyz|readiness|ping|status|metrics|docs?|redoc|openapi|swagger|schema|static|assets|media|favicon|"
+    r"health\w*|live(ness|z)?|ready|readyz|readiness|ping|status|metrics|monitor(ing)?|docs?|redoc|openapi|swagger|schema|static|assets|media|favicon|"
     r"robots|\.well-known|oauth\d?|sso|saml|callback|webhooks?|hooks?|admin|login|logout|auth|accounts?|version|graphql|ws|internal|debug|"
     r"sitemap|manifest|heartbeat|up|index|experiment(al|s)?|beta|alpha|previews?|unstable|private",
     re.IGNORECASE,

@@ -15,6 +15,8 @@ _WRITES = frozenset(
     "save create update delete bulk_create bulk_update get_or_create update_or_create add set remove clear".split()
 )
 _MAKES = frozenset({"create", "get_or_create", "update_or_create", "add"})
+_AT_ONCE = re.compile(r"\s*SET\s+CONSTRAINTS\s+ALL\s+IMMEDIATE\b", re.IGNORECASE)
+"""What leaves no trigger pending: https://www.postgresql.org/docs/17/sql-set-constraints.html"""
 _LOCKING = (
     ops.AddColumn,
     ops.DropColumn,
@@ -38,12 +40,15 @@ def _judged(project: Project) -> Iterator[Hit]:
     schema: dict[str, Moment] = {}
     data: dict[str, list[Moment]] = {}
     pending: dict[str, Hit] = {}
+    at_once: set[str] = set()
     for moment in project.data.moments():
         key = moment.migration.id
         if key in told or not moment.migration.transactional or moment.dialect == "sqlite":
             continue
         if moment.operation.outside_transaction:
             continue
+        if isinstance(moment.operation, ops.Other) and _AT_ONCE.match(moment.operation.text):
+            at_once.add(key)
         if _changes_data(moment) and not _few_rows(project, moment):
             data.setdefault(key, []).append(moment)
             if key in schema:
@@ -54,7 +59,7 @@ def _judged(project: Project) -> Iterator[Hit]:
         elif _locks(moment) and not _dropped_aside(moment, next(iter(data.get(key, ())), None)):
             schema.setdefault(key, moment)
             changed = any(_may_change(project, item, moment) for item in data.get(key, ()))
-            if changed and moment.migration.kind == "django" and moment.dialect == "postgres":
+            if changed and key not in at_once and moment.migration.kind == "django" and moment.dialect == "postgres":
                 told.add(key)
                 yield pending[key]
 

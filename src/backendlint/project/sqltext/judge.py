@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from backendlint.project.sqltext.parameters import mismatch
 from backendlint.project.sqltext.predicates import (
+    TEXT_VECTOR,
     Condition,
     alternatives,
     conditions,
@@ -36,8 +37,9 @@ if TYPE_CHECKING:
     from backendlint.project.sqltext.statements import Statement
 
 __all__ = [
-    "Condition", "Found", "Narrowed", "Scope", "Source", "alternatives", "conditions", "functional", "is_star", "is_system", "leads",
-    "mismatch", "narrowed", "own_nodes", "quoted", "scopes", "star_columns", "table_names", "text_of", "trigram", "within",
+    "TEXT_VECTOR", "Condition", "Found", "Narrowed", "Scope", "Source", "alternatives", "conditions", "functional", "is_star",
+    "is_system", "leads", "mismatch", "narrowed", "own_nodes", "quoted", "scopes", "star_columns", "table_names", "text_of", "trigram",
+    "within",
 ]  # fmt: skip
 _PLAIN = re.compile(r"^[a-z_][a-z0-9_]*$")
 _RESERVED = frozenset(

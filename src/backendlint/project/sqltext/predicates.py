@@ -11,6 +11,8 @@ from sqlglot import exp
 from backendlint.project.schema.model import Column, Index, Table
 from backendlint.project.sqltext.scopes import Found, Scope, Source
 
+TEXT_VECTOR = "TSVECTOR"
+
 
 @dataclass(frozen=True, slots=True)
 class Condition:
@@ -134,13 +136,16 @@ def _column_in(node: Any) -> exp.Column | None:
 
 
 def leads(table: Table, column: str) -> Index | None:
-    """A key of the table that begins with the column."""
+    """A key of the table that begins with the column; an inverted one serves nothing but the search in a text vector."""
     folded = column.lower()
+    known = table.column(column)
+    inverted = known is not None and known.type == TEXT_VECTOR
     return next(
         (
             key
             for key in table.searchable()
-            if key.columns and 0 not in key.expressions and key.columns[0].lower() == folded and key.method != "gin"
+            if key.columns and 0 not in key.expressions and key.columns[0].lower() == folded
+            if inverted or key.method != "gin"
         ),
         None,
     )
