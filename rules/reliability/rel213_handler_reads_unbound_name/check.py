@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from backendlint.api import Call, Fn, Hit, Project, Span, Vid, below, block_at, clause_text, operands
+from backendlint.api import Call, Fn, Hit, Project, Span, Vid, below, block_at, clause_text
 
 OUTSIDE = frozenset(
     "http db-connect db-read db-write db commit flush cache-read cache-write mail socket grpc cloud search queue-publish ssh".split()
@@ -106,16 +106,16 @@ def _survives(project: Project, fn: Fn, read: Span, handler: int) -> bool:
 def _read_in(fn: Fn, vid: Vid, handler: Span) -> Span | None:
     """Where the handler reads the value first."""
     function = fn.facts
-    held = {vid}
-    for number, value in enumerate(function.values):
-        if value[0] in SAME and value[1] in held:
-            held.add(number)
-    reads = [
-        function.span_of(number)
-        for number, value in enumerate(function.values)
-        if value[0] != "phi" and value[0] not in SAME and not held.isdisjoint(operands(value))
-    ]
-    reads += [call.span for call in fn.calls if not held.isdisjoint(call.passed)]
+    held = [vid]
+    reads: list[Span] = []
+    for item in held:
+        for user in fn.made_of(item):
+            value = function.values[user]
+            if value[0] not in SAME:
+                reads += [function.span_of(user)] if value[0] != "phi" else []
+            elif value[1] == item and user not in held:
+                held.append(user)
+        reads += map(function.span_of, fn.results_of(item))
     reads += [item.span for item in function.returns if item.value in held]
     reads += [item.span for item in function.blocks if item.kind == "if" and item.value in held]
     return min(filter(handler.holds, reads), default=None)

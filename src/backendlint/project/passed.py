@@ -42,8 +42,8 @@ class Passed:
                     continue
                 known += 1
                 found.update(refs)
-        models = [self.project.classes[ref.name] for ref in found if ref.kind == "class" and self._is_model(ref)]
-        if models and len(models) == len(found):
+        if found and all(ref.kind == "class" and self._is_model(ref) for ref in found):
+            models = [self.project.classes[ref.name] for ref in found]
             return self._shared(models) if not (makes or unknown) else ()
         if classes:
             return ()

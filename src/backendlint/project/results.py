@@ -18,6 +18,8 @@ if TYPE_CHECKING:
 MAX_STEPS = 32
 _HEIR = Ref("super", "")
 """Marks what was found with what a subclass states."""
+_CLASSES = frozenset({"model", "cls", "klass", "class", "entity", "type", "kind", "table", "schema"})
+"""What ends the names of variables that hold classes."""
 _CALLABLES = ("typing.Callable", "collections.abc.Callable")
 """Annotations of results that say less than the function that is returned."""
 
@@ -127,6 +129,8 @@ class Results:
         """What a call gives: also what is made of a class that it hands over (`find(session, Order, key)`), where nothing is
         known without, or a base of that class."""
         usual = self.of(fn, receiver)
+        if not any(_may_be_class(caller, vid) for vid in call.passed):
+            return usual
         wanted = self._wanted.get(fn.fqn)
         if wanted is None:
             wanted = self._wanted[fn.fqn] = self._classes_wanted(fn)
@@ -150,13 +154,15 @@ class Results:
 
     def _classes_wanted(self, fn: Fn) -> frozenset[int]:
         """The parameters without a default that a function's result is made of."""
-        made = (fn.facts.values[vid] for vid in ingredients(fn.facts, fn.returned))
-        slots = {value[1] for value in made if value[0] == "param"}
-        return frozenset(slot for slot in slots if fn.facts.params[slot].default < 0 and (slot or fn.cls is None))
+        params = enumerate(fn.facts.params)
+        bare = {slot for slot, param in params if param.default < 0 and (slot or fn.cls is None)}
+        made = (fn.facts.values[vid] for vid in ingredients(fn.facts, fn.returned)) if bare else ()
+        return frozenset(value[1] for value in made if value[0] == "param" and value[1] in bare)
 
     def _one_class(self, caller: Fn, passed: list[tuple[Vid, tuple[str, ...]]]) -> Ref | None:
         """The model that is passed, where it is one."""
-        found = {ref for vid, part in passed if not part for ref in self.resolver.refs(caller, vid)}
+        vids = [vid for vid, part in passed if not part and _may_be_class(caller, vid)]
+        found = {ref for vid in vids for ref in self.resolver.refs(caller, vid)} if len(vids) == len(passed) else set()
         ref = found.pop() if len(found) == 1 else None
         known = ref is not None and ref.kind == "class" and ref.name in self.resolver.project.classes
         return ref if ref is not None and known and self._is_model(ref) else None
@@ -236,6 +242,17 @@ def _renamed(ref: Ref, base: str, heir: str) -> Ref:
     if ref.kind in ("inst", "class") and ref.name == base:
         return ref._replace(name=heir)
     return ref._replace(arg=_renamed(ref.arg, base, heir)) if ref.kind == "libinst" and ref.arg is not None else ref
+
+
+def _may_be_class(fn: Fn, vid: Vid) -> bool:
+    """Whether an argument can be a class, by its spelling; or by its name where it is handed on (`model`, `cls`)."""
+    value = fn.unguarded(vid)
+    if value[0] in ("name", "attr", "def"):
+        last = str(value[-1]).rpartition(".")[2]
+        return last[:1].isupper() or last.rpartition("_")[2] in _CLASSES
+    if value[0] == "param":
+        return fn.facts.params[value[1]].name.rpartition("_")[2] in _CLASSES
+    return value[0] in ("outer", "phi")
 
 
 def _own_method(fn: Fn, vid: Vid) -> Call | None:
