@@ -53,12 +53,12 @@ class LogLines:
 
 def _configured(project: Project) -> Iterator[bool]:
     """By the handlers of configurations that are written down as dicts (`LOGGING = {...}`)."""
-    for fn in project.all_functions():
-        if fn.is_module or any(fn.callee_name(call) == "dictConfig" for call in fn.calls):
-            for vid in fn.made_by("dict"):
-                config = _entries(fn, vid)
-                if {"handlers", "formatters"} <= config.keys():
-                    yield from _handlers(project, fn, config)
+    configuring = (fn for fn, _ in project.written.calls("dictConfig"))
+    for fn in dict.fromkeys((*map(project.module_function, project.files.values()), *configuring)):
+        for vid in fn.made_by("dict"):
+            config = _entries(fn, vid)
+            if {"handlers", "formatters"} <= config.keys():
+                yield from _handlers(project, fn, config)
 
 
 def _handlers(project: Project, fn: Fn, config: dict[str, Vid]) -> Iterator[bool]:
@@ -79,11 +79,10 @@ def _handlers(project: Project, fn: Fn, config: dict[str, Vid]) -> Iterator[bool
 
 def _set(project: Project) -> Iterator[bool]:
     """By `handler.setFormatter(...)`."""
-    for fn in project.all_functions():
-        for call in fn.calls:
-            if fn.callee_name(call) == "setFormatter" and call.args:
-                made = project.allocations.of(fn, call.args[0])
-                yield any(_is_escaping(project, owner, item.func) for owner, item in made)
+    for fn, call in project.written.calls("setFormatter"):
+        if call.args:
+            made = project.allocations.of(fn, call.args[0])
+            yield any(_is_escaping(project, owner, item.func) for owner, item in made)
 
 
 def _is_escaping(project: Project, fn: Fn, vid: Vid) -> bool:
