@@ -16,13 +16,14 @@ SHOWN = 3
 
 def cause(item: Repeated) -> Hashable:
     """What is to be mended: what several loops call, where the query lies below it (`order.as_json()`); the look-up, where
-    several loops over what is called the same (`for line in wanted.lines`), or methods of one name, come to it; or the loop."""
+    several loops of a file over what is called the same (`for line in wanted.lines`), or methods of one name, come to it; or the
+    loop."""
     called = item.edges[0].callee if item.edges else None
     if called is not None and len(item.edges) > 1 and not LOOKS_UP.match(called.name):
         return called.fqn, item.query.fn.fqn, item.query.span
     listed = _listed(item) or (item.fn.name if item.fn.cls is not None else "")
     if listed:
-        return called.fqn if called is not None else item.query.name, listed
+        return called.fqn if called is not None else item.query.name, listed, item.fn.path
     return item.fn.location(item.span)
 
 

@@ -53,7 +53,7 @@ def is_decided_before(site: SyntaxSite, statement: Statement) -> bool:
 def is_as_asked(site: SyntaxSite, vid: int) -> bool:
     """`assert len(hits) <= most` of what was asked for with `most`: that there is no more is the other side's promise."""
     function, value = site.function, unguarded(site.function, vid)
-    if value[0] != "compare" or _COMPARES.isdisjoint(value[1]):
+    if value[0] != "compare" or len(value[2]) != 2 or _COMPARES.isdisjoint(value[1]):
         return False
     for one, other in (value[2], value[2][::-1]):
         made = ingredients(function, (one,)) - ingredients(function, (other,))

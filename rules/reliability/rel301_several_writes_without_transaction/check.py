@@ -35,6 +35,7 @@ from .singles import counts
 
 ALIKE = 2
 """So many functions of a file, or overrides of one method, are told one by one."""
+COPIES = "copies"
 
 
 def check(project: Project) -> Iterator[Hit]:
@@ -42,11 +43,13 @@ def check(project: Project) -> Iterator[Hit]:
     trails = audit_trails(project)
     styles = by_style(project, list(project.all_functions()), lambda functions: _judged(project, functions, trails))
     for style, hits in styles.items():
-        if style:
+        if style == COPIES:
             yield from told_once(hits, _together, severity=None)
+        elif style:
+            yield from told_once(hits, partial(_overriding, style.rpartition(".")[2]), ALIKE, severity=None)
         else:
             alone = _of_classes(project, hits)
-            yield from told_once(alone, partial(_alike, project), ALIKE, None, partial(_kin, project))
+            yield from told_once(alone, _of_file, ALIKE, None, lambda hit: hit.location.path)
 
 
 def _of_classes(project: Project, hits: list[Hit]) -> Iterator[Hit]:
@@ -59,17 +62,18 @@ def _of_classes(project: Project, hits: list[Hit]) -> Iterator[Hit]:
         told |= {key} if hit.profile is None else set()
 
 
-def _kin(project: Project, hit: Hit) -> str:
-    """The method that it overrides, as all importers do that one base class calls; else its file."""
-    fn = project.functions[hit.function] if hit.function else None
-    bases = project.hierarchy.mro(fn.cls)[1:] if fn is not None and fn.cls is not None else ()
-    return next((base.methods[fn.name].fqn for base in bases if fn and fn.name in base.methods), hit.location.path)
+def _overridden(project: Project, fn: Fn) -> str:
+    """The method that it overrides, as all importers do that one base class calls; "" for others."""
+    bases = project.hierarchy.mro(fn.cls)[1:] if fn.cls is not None else ()
+    return next((base.methods[fn.name].fqn for base in bases if fn.name in base.methods), "")
 
 
-def _alike(project: Project, hit: Hit, others: str) -> str:
-    kin = project.functions.get(_kin(project, hit))
-    where = "of this file" if kin is None else f"that override `{kin.name}()`"
-    return f"{hit.message[:-1]}. So it is in {others} {where}."
+def _overriding(name: str, hit: Hit, others: str) -> str:
+    return f"{hit.message[:-1]}. So it is in {others} that override `{name}()`."
+
+
+def _of_file(hit: Hit, others: str) -> str:
+    return f"{hit.message[:-1]}. So it is in {others} of this file."
 
 
 def _together(hit: Hit, others: str) -> str:
@@ -82,7 +86,8 @@ def _judged(project: Project, functions: Iterable[Fn], trails: frozenset[str]) -
         inner = {edge.callee for step in pair or () for edge in step.edges}
         if pair is not None and not any(_apart(project, callee, trails) for callee in inner):
             hit = _hit(project, fn, *pair, trails)
-            yield hit, "copies" if hit.profile is None and copied(project, fn, *pair) else ""
+            style = COPIES if copied(project, fn, *pair) else _overridden(project, fn)
+            yield hit, style if hit.profile is None else ""
 
 
 def _apart(project: Project, fn: Fn, trails: frozenset[str]) -> tuple[Durable, Durable] | None:

@@ -10,6 +10,7 @@ from backendlint.facts.model import Call, Param, Value, Vid
 from backendlint.project.decorators import decorator_models
 from backendlint.project.entities import Cls, Fn, Ref, Refs
 from backendlint.project.hookarguments import argument_class
+from backendlint.project.libraries_model import Arg
 from backendlint.project.registered import Registered
 from backendlint.project.variables import variable
 from backendlint.project.viewrows import of_view
@@ -267,9 +268,8 @@ class TypeNames:
             if model.wraps is not None:
                 vid = _chosen(call, model.wraps.positions, model.wraps.keywords)
                 return self.resolver.refs(fn, vid)  # `sync_to_async(load)`: calling it is calling `load`
-            for arg in (model.bridges, model.injects):
-                if arg is not None:
-                    return self._called_argument(fn, call, arg.positions, arg.keywords)
+            if (bridges := self._bridges(ref)) is not None:
+                return self._called_argument(fn, call, bridges)
         if libraries.cls(ref.name) is not None or ref.name.rpartition(".")[2][:1].isupper():
             hinted = "" if libraries.knows(ref.name) else self._by_convention(fn, ref.name.rpartition(".")[2])
             return (Ref("libinst", hinted or ref.name),)
@@ -280,11 +280,15 @@ class TypeNames:
     def stood_for(self, fn: Fn, call: Call, ref: Ref) -> Iterable[Ref]:
         """What an object of a project's class stands for besides, by the library class from which it comes
         (`class Current(LocalProxy)`: what the function that it is given returns)."""
-        for base in self.project.hierarchy.library_bases(self.project.classes[ref.name]):
-            model = self.project.libraries.call(base)
-            if model is not None and model.bridges is not None:
-                return self._called_argument(fn, call, model.bridges.positions, model.bridges.keywords)
-        return ()
+        bridges = self._bridges(ref)
+        return self._called_argument(fn, call, bridges) if bridges is not None else ()
+
+    def _bridges(self, ref: Ref) -> Arg | None:
+        names = (
+            self.project.hierarchy.library_bases(self.project.classes[ref.name]) if ref.kind == "class" else (ref.name,)
+        )
+        models = filter(None, map(self.project.libraries.call, names))
+        return next((arg for model in models for arg in (model.bridges, model.injects) if arg is not None), None)
 
     def of_unknown(self, dotted: str) -> tuple[Ref, ...]:
         """`shop.models.Item.objects.raw` of a class that is neither in the project nor modelled: by convention."""
@@ -432,15 +436,12 @@ class TypeNames:
         owner = dotted.rpartition(".")[0]
         return Ref("libinst", owner) if self.project.libraries.cls(owner) is not None else None
 
-    def _called_argument(
-        self, fn: Fn, call: Call, positions: tuple[int, ...], keywords: tuple[str, ...]
-    ) -> Iterable[Ref]:
-        vid = _chosen(call, positions, keywords)
+    def _called_argument(self, fn: Fn, call: Call, arg: Arg) -> Iterable[Ref]:
+        vid = _chosen(call, arg.positions, arg.keywords)
         found: list[Ref] = []
         for ref in self.resolver.refs(fn, vid) if vid >= 0 else ():
-            inner = self.project.libraries.call(ref.name) if ref.kind == "lib" else None
-            if inner is not None and (inner.bridges is not None or inner.injects is not None):
-                continue  # `partial(partial, ...)`: the call's arguments are not those of the inner one
+            if ref.kind in ("lib", "class") and self._bridges(ref) is not None:
+                continue  # `partial(partial, ...)`, `Current(Current)`: the call's arguments are not those of the inner one
             result = list(self.resolver.result(fn, call, ref)) if ref.kind != "inst" else [ref]
             found.extend(item.arg if item.name == "typing.Iterator" and item.arg else item for item in result)
         return found
