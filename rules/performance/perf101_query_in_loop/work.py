@@ -88,8 +88,9 @@ def works(project: Project, fn: Fn) -> bool:
 
 def _does(project: Project, fn: Fn, effect: str) -> bool:
     """Whether it has the effect by what it calls; what a property does is only how something that is shown is computed."""
-    edges = project.effects.chain(fn, effect)[0] if project.effects.has(fn, effect) else []
-    return project.effects.has(fn, effect) and all(edge.kind != "property" for edge in edges)
+    if not project.effects.has(fn, effect):
+        return False
+    return all(edge.kind != "property" for edge in project.effects.chain(fn, effect)[0])
 
 
 def _changes_rows(project: Project, fn: Fn) -> bool:

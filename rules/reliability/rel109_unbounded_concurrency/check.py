@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from backendlint.api import Call, Cls, Fanout, Fn, Hit, Profile, Project, only_by_hand, receiver, told_once
+from backendlint.api import Call, Cls, Fanout, Fn, Hit, Profile, Project, only_by_hand, receiver, stops_early, told_once
 
 FEW_QUEUES = 3
 """So many are told one by one: of more it is how the project makes them."""
@@ -86,9 +86,9 @@ def _profile(project: Project, fanout: Fanout) -> Profile | None:
 
 def _leaves(fn: Fn, start: Call) -> bool:
     """`task = create_task(finish()); break`: the loop starts one at most."""
-    inside = [block for _, block in fn.blocks_of(start.block)]
-    upto = next((number for number, block in enumerate(inside) if block.kind in ("for", "while", "comp")), 0)
-    return any(block.exits in ("break", "return", "raise") for block in inside[:upto])
+    around = fn.blocks_of(start.block)
+    loop = next((number for number, block in around if block.kind in ("for", "while", "comp")), -1)
+    return loop >= 0 and stops_early(fn, start.block, loop)
 
 
 def _of_parts(project: Project, fn: Fn, start: Call) -> bool:

@@ -66,7 +66,7 @@ def _is_address(project: Project, fn: Fn, vid: Vid) -> bool:
     value, plain = fn.unguarded(vid), fn.untested(vid)
     names = [item.name for item in fn.facts.bindings if item.value == plain]
     names += [fn.facts.params[value[1]].name] if value[0] == "param" else []
-    words = {word.lower() for name in names for word in identifier_words(name)}
+    words = {word for name in names for word in identifier_words(name)}
     if value[0] == "call" and project.targets(fn, fn.calls[value[1]]):
         return False
     return not _ADDRESS.isdisjoint(words) and value[0] not in ("fmt", "binop", "const", "name")

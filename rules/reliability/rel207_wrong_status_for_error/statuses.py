@@ -138,9 +138,9 @@ def _is_asked_for(project: Project, fn: Fn, name: str) -> bool:
     client asks `/ferries/{ferry_id}` for. A name that says nothing (`NotFound`) may be."""
     if name not in project.classes:
         return True
-    about = {word.lower() for word in identifier_words(name.rpartition(".")[2])} - _SAYS_NOTHING
+    about = set(identifier_words(name.rpartition(".")[2])) - _SAYS_NOTHING
     said = [fn.facts.qualname, *(route.path for route in project.route_functions[fn.fqn])]
-    asked = {word.lower().rstrip("s") for text in said for word in identifier_words(text)}
+    asked = {word.rstrip("s") for text in said for word in identifier_words(text)}
     return not about or not asked.isdisjoint(word.rstrip("s") for word in about)
 
 

@@ -31,8 +31,6 @@ from .work import working_call
 
 BY_HAND = re.compile(r"(^|/)(migrations|alembic|scripts?|bin)/")
 """Folders of what somebody runs and watches."""
-TESTS = frozenset({"behave", "pytest_bdd", "lettuce", "aloe", "radish"})
-"""What runs tests in plain words, whose steps are made of asserts."""
 ASSERTS = re.compile(r"_*assert_")
 """Functions that are there to assert: tests call them."""
 HANDLER = re.compile(  # decorators of functions that the outside calls: request handlers, tasks, commands
@@ -70,7 +68,7 @@ def _judged(site: SyntaxSite) -> Iterator[Hit]:
     statement = next((item for item in function.statements if item.span == site.span), None)
     if not isinstance(node, cst.Assert) or statement is None:
         return
-    if not site.file.packages.isdisjoint(TESTS):
+    if site.is_step:
         return
     outside = is_decorated(site, HANDLER) or is_view(site)
     answered = is_answered(site, statement)

@@ -86,8 +86,8 @@ def _judged(project: Project, functions: Iterable[Fn], trails: frozenset[str]) -
         inner = {edge.callee for step in pair or () for edge in step.edges}
         if pair is not None and not any(_apart(project, callee, trails) for callee in inner):
             hit = _hit(project, fn, *pair, trails)
-            style = COPIES if copied(project, fn, *pair) else _overridden(project, fn)
-            yield hit, style if hit.profile is None else ""
+            told = hit.profile is None
+            yield hit, "" if not told else COPIES if copied(project, fn, *pair) else _overridden(project, fn)
 
 
 def _apart(project: Project, fn: Fn, trails: frozenset[str]) -> tuple[Durable, Durable] | None:

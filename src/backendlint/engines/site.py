@@ -40,6 +40,13 @@ class SyntaxSite:
     """The parsed part of the file that holds the span; raises UnreadableError."""
     options: Mapping[str, object] = field(default_factory=dict)
 
+    @property
+    def is_step(self) -> bool:
+        """Whether it belongs to the steps of tests in plain words."""
+        from backendlint.project.programs import holds_steps
+
+        return holds_steps(self.file)
+
     @cached_property
     def snippet(self) -> Snippet:
         """The parsed text around; raises UnreadableError."""

@@ -65,7 +65,7 @@ def answers(project: Project, fn: Fn) -> list[Answer]:
     for statement in fn.facts.raises:
         if statement.exc >= 0:
             found.extend(_raised(project, frame, statement.exc, statement.span, statement.block))
-    returned = {fn.unguarded(item.value) for item in fn.facts.returns if item.value >= 0}
+    returned = set(map(fn.unguarded, fn.returned))
     for call in fn.facts.calls:
         for model in project.models(fn, call):
             if model.exits and model.response is not None and fn.value(call.value) not in returned:

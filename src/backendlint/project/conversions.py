@@ -64,9 +64,8 @@ def asks_nobody(project: Project, fn: Fn, call: Call, depth: int = _MAX_DEPTH, *
     if refs and all(_is_exception(project, ref) for ref in refs):
         return True
     if targets:
-        others = [
-            target for target in targets if target is not fn or not inside
-        ]  # what calls itself, its other calls tell
+        # of what calls itself, its other calls tell
+        others = [target for target in targets if target is not fn or not inside]
         return depth > 0 and all(
             asks_nobody(project, target, inner, depth - 1, inside=True) for target in others for inner in target.calls
         )

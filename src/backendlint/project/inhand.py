@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from backendlint.facts.model import Span, Vid
+from backendlint.facts.within import caught
 from backendlint.project.entities import Fn
 from backendlint.project.uses import ingredients
 
@@ -24,7 +25,8 @@ def looks_first(fn: Fn, block: int, span: Span) -> bool:
 
 def _missed(fn: Fn, block: int) -> bool:
     """Whether it was tried before to read of the row what its class does not name."""
-    tries = [part for _, part in fn.blocks_of(block) if part.kind == "except" and _caught(fn, part.value)]
+    around = (item for item in fn.blocks_of(block) if item[1].kind == "except")
+    tries = [part for number, part in around if "builtins.AttributeError" in caught(fn.facts, number)]
     if not tries or fn.cls is None:
         return False
     kept = {*(store.name for store in fn.facts.stores), *fn.cls.facts.attributes, *fn.cls.methods}
@@ -35,12 +37,6 @@ def _missed(fn: Fn, block: int) -> bool:
         if any(span.holds(fn.facts.span_of(vid)) for span in inside)
         for value in (fn.facts.values[vid],)
     )
-
-
-def _caught(fn: Fn, vid: Vid) -> bool:
-    value = fn.unguarded(vid) if vid >= 0 else ("",)
-    parts = [fn.unguarded(item) for item in value[1]] if value[0] == "tuple" else [value]
-    return ("name", "builtins.AttributeError") in parts
 
 
 def _lacks(fn: Fn, test: Vid, outcome: bool) -> bool:

@@ -42,7 +42,7 @@ class Passed:
                     continue
                 known += 1
                 found.update(refs)
-        if found and all(ref.kind == "class" and self._is_model(ref) for ref in found):
+        if found and all(ref.kind == "class" and self.is_model(ref) for ref in found):
             models = [self.project.classes[ref.name] for ref in found]
             return self._shared(models) if not (makes or unknown) else ()
         if classes:
@@ -50,7 +50,8 @@ class Passed:
         alike = len(found) == 1 or all(map(self._checks, found)) or all(map(self._stands_for_itself, found))
         return tuple(sorted(found)) if alike and unknown <= known and all(map(self._tells, found)) else ()
 
-    def _is_model(self, ref: Ref) -> bool:
+    def is_model(self, ref: Ref) -> bool:
+        """Whether a class of the project's is a model."""
         return self.project.hierarchy.role(self.project.classes[ref.name]) == "model"
 
     def _shared(self, models: list[Cls]) -> Refs:
@@ -101,7 +102,7 @@ class Passed:
         if self._stands_for_itself(ref):
             return True
         if ref.kind == "inst":
-            return self._checks(ref) or self.project.hierarchy.role(self.project.classes[ref.name]) == "model"
+            return self._checks(ref) or self.is_model(ref)
         cls = self.project.libraries.cls(ref.name) if ref.kind == "libinst" else None
         made = self.project.libraries.call(ref.name) if cls is not None else None
         limits = made is not None and made.concurrency is not None and made.concurrency.kind == "semaphore"

@@ -176,6 +176,11 @@ def _served(project: Project, fn: Fn) -> bool:
 _FOR_TESTS = re.compile(r"(^|_)tests?(_|$)")
 
 
+def holds_steps(file: FileFacts) -> bool:
+    """Whether the file is about steps of tests in plain words."""
+    return not file.packages.isdisjoint(_STEPS)
+
+
 def for_tests(project: Project, fn: Fn, depth: int = 3) -> bool:
     """Helpers of tests that lie among the code: test classes, factories, pytest plugins, modules below a folder for testing,
     stand-ins (`MockMailer`), and what says so by its name (`make_test_users`) and is called by those alone."""
@@ -189,7 +194,7 @@ def for_tests(project: Project, fn: Fn, depth: int = 3) -> bool:
     return bool(callers) and all(for_tests(project, caller, depth - 1) for caller in callers)
 
 
-_STEPS = ("behave.", "pytest_bdd.", "lettuce.", "aloe.", "radish.")
+_STEPS = frozenset({"behave", "pytest_bdd", "lettuce", "aloe", "radish"})
 """Of what a step of a test is made (`@given("two berths")`)."""
 _STAND_IN = re.compile(r"_*(Mock|Fake|Dummy)([A-Z]|$)")
 _TESTING = re.compile(r"testing|tests?|test_?fixtures?\w*|mocks|fakes|cypress|playwright|selenium")
@@ -367,7 +372,7 @@ class Importers:
         return all(item.path.rpartition("/")[2] == "factories.py" for item in (file, *self.of(file)))
 
     def _mostly_fixtures(self, file: FileFacts) -> bool:
-        if any(item.target.startswith(_STEPS) for item in file.imports):
+        if holds_steps(file):
             return True
         if not any(item.target.startswith("pytest") for item in file.imports):
             return False

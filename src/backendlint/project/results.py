@@ -164,12 +164,7 @@ class Results:
         vids = [vid for vid, part in passed if not part and _may_be_class(caller, vid)]
         found = {ref for vid in vids for ref in self.resolver.refs(caller, vid)} if len(vids) == len(passed) else set()
         ref = found.pop() if len(found) == 1 else None
-        known = ref is not None and ref.kind == "class" and ref.name in self.resolver.project.classes
-        return ref if ref is not None and known and self._is_model(ref) else None
-
-    def _is_model(self, ref: Ref) -> bool:
-        hierarchy = self.resolver.project.hierarchy
-        return hierarchy.role(self.resolver.project.classes[ref.name]) == "model"
+        return ref if ref is not None and ref.kind == "class" and self.resolver.passed.is_model(ref) else None
 
     def _returned_with(self, fn: Fn, known: dict[Vid, Refs]) -> Refs:
         """What the function returns, where this is known of its values."""

@@ -284,6 +284,7 @@ class TypeNames:
         return self._called_argument(fn, call, bridges) if bridges is not None else ()
 
     def _bridges(self, ref: Ref) -> Arg | None:
+        """The argument for whose results a library's function stands, or objects of a project's class that comes from one."""
         names = (
             self.project.hierarchy.library_bases(self.project.classes[ref.name]) if ref.kind == "class" else (ref.name,)
         )

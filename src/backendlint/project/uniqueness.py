@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING
 
 from backendlint.facts.model import Call, Vid
@@ -54,13 +54,12 @@ def _may_stop(project: Project, raced: Raced) -> tuple[str, tuple[str, ...]]:
     return next(((table.name, key) for key in keys), ("", ()))
 
 
-def _overwrites(project: Project, raced: Raced) -> bool:
+def _overwrites(raced: Raced, table: Table, given: Mapping[str, Vid]) -> bool:
     """`Label(id=theirs["id"], ...).save()` in Django: a second one with the key that came from elsewhere changes the row of the first."""
     func = raced.fn.facts.values[raced.insert.func]
-    table = table_of(project, raced.entity) if func[0] == "attr" and func[2] == "save" else None
-    given = dict(_given(raced, table)) if table is not None and table.primary_key else {}
-    keys = [raced.fn.unguarded(given[name]) for name in table.primary_key if name in given] if table is not None else []
-    return bool(keys) and len(keys) == len(table.primary_key if table else ()) and all(key[0] == "item" for key in keys)
+    if func[0] != "attr" or func[2] != "save" or not table.primary_key:
+        return False
+    return all(name in given and raced.fn.unguarded(given[name])[0] == "item" for name in table.primary_key)
 
 
 def never_violated(project: Project, raced: Raced) -> bool:
@@ -90,9 +89,9 @@ def of_others(project: Project, raced: Raced) -> bool:
     table = table_of(project, raced.entity)
     if table is None:
         return False
-    if _overwrites(project, raced):
-        return True
     given = dict(_given(raced, table))
+    if _overwrites(raced, table, given):
+        return True
     made = {column.name for column in table.columns.values() if _is_made(column)} - given.keys()
     if made and set(_asked(project, raced, table)) == made == set(table.primary_key):
         return True

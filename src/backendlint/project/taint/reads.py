@@ -191,9 +191,8 @@ class Reader:
                 if binding.value >= 0 and sensitive(binding.name):
                     op = fn.facts.values[binding.value][0]
                     spoken = self._is_link(fn, binding.value) or self._is_constant(fn, binding.value)
-                    loops = (
-                        op == "elem" and len(identifier_words(binding.name)) > 1
-                    )  # a row of tokens is one of words most often
+                    # a row of tokens is one of words most often
+                    loops = op == "elem" and len(identifier_words(binding.name)) > 1
                     if (op in _NAMED or loops) and not spoken:
                         known[binding.value] = binding.name
         return known
