@@ -12,7 +12,7 @@ from backendlint.project.libraries_model import Guard
 from backendlint.project.taint import labels as lb
 from backendlint.project.taint.addresses import Addresses
 from backendlint.project.taint.asked import columns_sought, sought_by
-from backendlint.project.taint.instances import are_harmless, classes_asked, otherwise
+from backendlint.project.taint.instances import are_harmless, classes_asked, otherwise, tell_their_own
 from backendlint.project.taint.patterns import cleans, common
 from backendlint.project.taint.same import asked_by_bool, beginning, same, stripped
 from backendlint.project.taint.substitutions import LINES, written_pattern
@@ -236,7 +236,7 @@ class Guards:
                 return kinds
         elif func == ("name", "builtins.isinstance") and len(call.args) == 2:
             whole = self._relation(fn, call.args[0], subject) == EVERYTHING
-            return EVERYTHING if whole and are_harmless(classes_asked(self.project, fn, call)) else NOTHING
+            return self._of_class(classes_asked(self.project, fn, call)) if whole else NOTHING
         elif func[0] == "name" and str(func[1]) in ("builtins.all", "builtins.any") and call.args:
             return self._all_characters(fn, subject, call)
         for model in self.project.models(fn, call):
@@ -252,6 +252,12 @@ class Guards:
             | self._by_address(fn, subject, call)
             | self._named(fn, subject, call, func)
         )
+
+    def _of_class(self, classes: set[str]) -> Kinds:
+        """What holds of an object of one of the classes."""
+        if are_harmless(classes):
+            return EVERYTHING
+        return frozenset({"exception"}) if tell_their_own(self.project, classes) else NOTHING
 
     def _found_in_table(self, fn: Fn, call: Call) -> bool:
         """`BERTHS.get(name)` of what no caller has filled: what is found there is one of its keys."""

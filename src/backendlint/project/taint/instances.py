@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from backendlint.facts.model import Call, Vid
+from backendlint.facts.model import Call, Value, Vid
 from backendlint.project.entities import Fn
 from backendlint.project.taint import labels as lb
 
@@ -16,6 +16,7 @@ _HARMLESS = frozenset(
 )
 """No text that was sent, nor a path, which code made."""
 _PARTS = frozenset({"builtins.list", "builtins.dict"})
+_INTERNAL = ("infrastructure", "integrity")
 _EXCEPTIONS = frozenset({"builtins.Exception", "builtins.BaseException"})
 _PLAIN = frozenset({"builtins.str", "builtins.dict", "builtins.set", "builtins.bytes"})
 _KEPT_IN = frozenset({"tuple", "list"})
@@ -41,6 +42,17 @@ def are_harmless(classes: set[str]) -> bool:
     return bool(classes) and classes <= _HARMLESS
 
 
+def tell_their_own(project: Project, classes: set[str]) -> bool:
+    """Whether objects of any of the classes are exceptions whose text code by hand has written, not a driver or the system."""
+    related = project.hierarchy.subclass_of
+    if not classes or not _EXCEPTIONS.isdisjoint(classes):
+        return False
+    known = {name: project.libraries.exception(name) for name in classes if name not in project.classes}
+    if any(model is None or (model.kind in _INTERNAL and not model.plain) for model in known.values()):
+        return False
+    return all(name in known or related(name, "builtins.Exception") for name in classes)
+
+
 def otherwise(classes: set[str]) -> frozenset[str]:
     """Of what a value is clean that is of none of the classes."""
     kinds = frozenset[str]() if _EXCEPTIONS.isdisjoint(classes) else frozenset({"exception"})
@@ -63,6 +75,16 @@ def without_exceptions(project: Project, found: lb.Labels, fn: Fn, subject: Vid,
     if not (classes and classes <= _PLAIN) or fn.unguarded(call.args[0]) != fn.unguarded(subject):
         return found
     return {origin: mark for origin, mark in found.items() if not _is_itself(project, origin)}
+
+
+def without_requests(project: Project, found: lb.Labels, fn: Fn, value: Value) -> lb.Labels:
+    """What is left of the origins of `given or OrderService()`: nobody sends an object of a class that only code makes."""
+    made = [fn.facts.calls[item[1]] for vid in value[2] if (item := fn.facts.values[vid])[0] == "call"]
+    refs = [ref for call in made for ref in project.callees(fn, call) if ref.kind == "class"]
+    classes = [project.classes[ref.name] for ref in refs if ref.name in project.classes]
+    if not any(not project.hierarchy.role(cls) and not project.hierarchy.library_bases(cls) for cls in classes):
+        return found
+    return {origin: mark for origin, mark in found.items() if origin.what != "request"}
 
 
 def _is_itself(project: Project, origin: lb.Origin) -> bool:

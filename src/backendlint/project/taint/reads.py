@@ -21,7 +21,7 @@ from backendlint.project.taint.declared import SENT, Declared
 from backendlint.project.taint.empty import is_empty
 from backendlint.project.taint.guards import Guards
 from backendlint.project.taint.identifiers import Identifiers
-from backendlint.project.taint.instances import without_exceptions
+from backendlint.project.taint.instances import without_exceptions, without_requests
 from backendlint.project.taint.labels import CLEAN_TYPES, MAX_PATH, NONE, Labels, Mark, Origin, Path, Trail
 from backendlint.project.taint.naming import identifier_words, is_public, sensitive
 from backendlint.project.taint.operators import Operators
@@ -212,7 +212,8 @@ class Reader:
 
     def _bool(self, fn: Fn, _vid: Vid, value: Value, path: Path) -> Labels:
         """One of the operands: of `a and b` the last, or one that is empty."""
-        return lb.merge(self.read(fn, item, path) for item in (value[2][-1:] if value[1] == "and" else value[2]))
+        found = lb.merge(self.read(fn, item, path) for item in (value[2][-1:] if value[1] == "and" else value[2]))
+        return without_requests(self.project, found, fn, value) if found and value[1] == "or" else found
 
     def _same(self, fn: Fn, _vid: Vid, value: Value, path: Path) -> Labels:
         return self.read(fn, value[1], path)
