@@ -71,6 +71,24 @@ def handed_back(fn: Fn, call: Call, callee: Fn, returned: Vid) -> list[Vid]:
     return [vid for vid, part in passed if not part]
 
 
+def as_run(fn: Fn, call: Call, skip: int) -> Call:
+    """The call with what the function itself is given that it runs later: `job.apply_async(args=[1], kwargs={"a": 2})`,
+    `Thread(target=job, args=(1,))`; without the leading `skip` arguments, among which the function may be."""
+    args, kwargs = call.kwarg("args"), call.kwarg("kwargs")
+    rest = call.args[skip:]
+    if fn.callee_name(call) == "apply_async" and args < 0 and rest:
+        args, kwargs, rest = rest[0], rest[1] if len(rest) > 1 else kwargs, ()
+    packed = fn.unguarded(args) if args >= 0 else ("unknown",)
+    named = fn.unguarded(kwargs) if kwargs >= 0 else ("unknown",)
+    if packed[0] not in ("tuple", "list") and named[0] != "dict":
+        return call._replace(args=rest)
+    keys = [(fn.const(key) if key >= 0 else "**", vid) for key, vid in named[1]] if named[0] == "dict" else []
+    return call._replace(
+        args=(*rest, *(packed[1] if packed[0] in ("tuple", "list") else ())),
+        kwargs=tuple((key, vid) for key, vid in keys if isinstance(key, str)),
+    )
+
+
 def bind(fn: Fn, call: Call, callee: Fn, ref: Ref | None = None, skip: int = 0, entries: bool = False) -> Bound:
     """Arguments to parameters; `skip` leaves out leading positional arguments (`submit(f, x)`: 1), `entries` says of what
     `*args` and `**kwargs` collect which entry it is, for `below`."""

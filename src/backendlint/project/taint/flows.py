@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from backendlint.facts.model import Call, Vid
 from backendlint.findings.model import Location, Step
-from backendlint.project.binding import below, bind, receiver
+from backendlint.project.binding import as_run, below, bind, receiver
 from backendlint.project.calls import Edge
 from backendlint.project.certain import Given, Present, given, ruled_out
 from backendlint.project.entities import Cls, Fn
@@ -430,8 +430,8 @@ class Taint:
     def _bind(self, edge: Edge) -> dict[int, list[tuple[Vid, Path]]]:
         assert edge.call is not None
         if edge.kind in ("thread", "callback", "task", "spawn"):
-            skip = self._passed_at(edge)
-            return bind(edge.caller, edge.call, edge.callee, None, skip, entries=True)
+            call = as_run(edge.caller, edge.call, self._passed_at(edge))
+            return bind(edge.caller, call, edge.callee, None, entries=True)
         refs = self.project.callees(edge.caller, edge.call)
         ref = next((item for item in refs if edge.callee.fqn.startswith(item.name)), None)
         return bind(edge.caller, edge.call, edge.callee, ref, entries=True)
