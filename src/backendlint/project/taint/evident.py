@@ -14,7 +14,7 @@ from backendlint.project.entities import Fn
 from backendlint.project.literals import name_of_value
 from backendlint.project.loops import plain
 from backendlint.project.taint.flows import Flow, Hop
-from backendlint.project.taint.naming import identifier_words, place_words, sensitive
+from backendlint.project.taint.naming import identifier_words, place_words, sensitive, speaks_about
 from backendlint.project.variables import variable
 
 if TYPE_CHECKING:
@@ -26,6 +26,8 @@ _FAR = 3
 _SAME = frozenset({"conv", "guard", "await", "star", "yield", "enter", "elem", "unpack"})
 _PARTS = {"fmt": 2, "list": 1, "tuple": 1, "set": 1, "phi": 1, "bool": 2}
 """Where values that are made of several keep them."""
+_CALLED = ("param", "attr", "name", "item")
+"""Values that are told by their names."""
 _PIECES = frozenset({"items", "keys", "values", "split", "partition", "rpartition", "splitlines"})
 """Methods that give parts of an object, of which one may be the secret."""
 _GETTERS = frozenset({"get", "pop", "getlist", "setdefault"})
@@ -134,6 +136,14 @@ def _is_key(fn: Fn, vid: Vid) -> bool:
     return False
 
 
+def _picked(fn: Fn, vid: Vid, index: int) -> Vid:
+    """The part of a tuple or list with that index, where one is written; else the whole."""
+    value = fn.unguarded(vid) if vid >= 0 else ("unknown",)
+    parts = value[1] if value[0] in ("tuple", "list") else ()
+    whole = any(fn.facts.values[part][0] == "star" for part in parts) or not 0 <= index < len(parts)
+    return vid if whole else parts[index]
+
+
 class _Search:
     """Follows what one flow's sink shows."""
 
@@ -151,7 +161,7 @@ class _Search:
         value, name = fn.facts.values[vid], name_of_value(fn, vid)
         if self.project.taint.reader.identifiers.in_address(name) or _is_entry(fn, vid, name):
             return False
-        if _is_key(fn, vid):
+        if _is_key(fn, vid) or (value[0] in _CALLED and speaks_about(name)):
             return False
         own = bool(self.source.path) and (fn.fqn, vid) == (self.source.fn, self.source.slot)
         if own and (opens(fn, self.source.path[0]) or self._issues(fn, vid, far)):
@@ -216,6 +226,8 @@ class _Search:
             return self._attribute(fn, value, far)
         if op == "call":
             return self._result(fn, fn.facts.calls[value[1]], up, far)
+        if op == "unpack":
+            return self._unpacked(fn, value, up, far)
         if op == "outer":
             owner = fn.outer(value)
             return [(owner, value[1], up, far)] if owner else []
@@ -248,15 +260,26 @@ class _Search:
                 found += [(item, stored, (), far - 1) for item, stored in stores]
         return found
 
-    def _returned(self, fn: Fn, far: int) -> list[_Place]:
-        return [(fn, vid, (), far - 1) for vid in fn.returned] if far else []
+    def _returned(self, fn: Fn, far: int, index: int = -1) -> list[_Place]:
+        return [(fn, _picked(fn, vid, index), (), far - 1) for vid in fn.returned] if far else []
 
-    def _result(self, fn: Fn, call: Call, up: tuple[Hop, ...], far: int) -> list[_Place]:
-        """What a call gives: what the project's function returns, or a library's makes of what it is given."""
+    def _unpacked(self, fn: Fn, value: Value, up: tuple[Hop, ...], far: int) -> list[_Place]:
+        """The one of several that was unpacked, where a display or a function of the project says which."""
+        base = fn.untested(value[1])
+        while fn.facts.values[base][0] in ("await", "guard"):
+            base = fn.facts.values[base][1]
+        made = fn.facts.values[base]
+        if made[0] == "call" and self.project.targets(fn, fn.facts.calls[made[1]]):
+            return self._result(fn, fn.facts.calls[made[1]], up, far, value[2])
+        return [(fn, _picked(fn, value[1], value[2]), up, far)]
+
+    def _result(self, fn: Fn, call: Call, up: tuple[Hop, ...], far: int, index: int = -1) -> list[_Place]:
+        """What a call gives, or the part of it with that index: what the project's function returns, or a library's makes
+        of what it is given."""
         targets = self.project.targets(fn, call)
         if targets:
-            found = [part for target in targets for part in self._returned(target, far)]
-            handed = [vid for target in targets for vid in self._through(fn, call, target)]
+            found = [part for target in targets for part in self._returned(target, far, index)]
+            handed = [vid for target in targets for vid in self._through(fn, call, target, index)]
             return [*found, *((fn, vid, up, far) for vid in handed)]
         func = fn.facts.values[call.func]
         method = str(func[2]) if func[0] == "attr" else ""
@@ -266,13 +289,27 @@ class _Search:
             return []
         return [(fn, vid, up, far) for vid in (*call.passed, receiver(fn, call)) if vid >= 0]
 
-    def _through(self, fn: Fn, call: Call, target: Fn) -> list[Vid]:
+    def _through(self, fn: Fn, call: Call, target: Fn, index: int) -> list[Vid]:
         """Arguments that the function gives back, or a text with them."""
         carried = {
             origin.slot
             for item in target.facts.returns
             for origin in (self.project.taint.labels(target, item.value) if item.value >= 0 else ())
             if origin.what == "param" and origin.fn == target.fqn and not origin.path
+            if self._gives(target, _picked(target, item.value, index), origin.slot)
         }
         bound = bind(fn, call, target)
         return [vid for index in carried for vid, path in bound.get(index, ()) if not path]
+
+    def _gives(self, fn: Fn, vid: Vid, slot: int) -> bool:
+        """Whether a value of the function is its parameter, or a text with it, and no piece of that."""
+        todo, seen = [vid], {vid}
+        for part in todo:
+            value = fn.facts.values[part] if part >= 0 else ("unknown",)
+            if value == ("param", slot):
+                return True
+            inner = self._parts(fn, part, value, (), 0) if value[0] != "param" else ()
+            fresh = {item for owner, item, _, _ in inner if owner is fn and item >= 0} - seen
+            seen |= fresh
+            todo += fresh
+        return False
