@@ -135,7 +135,7 @@ from backendlint.project.steps import Durable, closed_steps, durable_steps, rela
 from backendlint.project.sums import Part, Sum, duration, terms
 from backendlint.project.taint import Flow, Origin
 from backendlint.project.taint.evident import evident
-from backendlint.project.taint.naming import identifier_words, names_key, place_words, sensitive, snake
+from backendlint.project.taint.naming import asks_to_show, identifier_words, names_key, place_words, sensitive, snake
 from backendlint.project.taint.report import advice_hits, flow_hit, flow_hits, place_flows
 from backendlint.project.taint.sinks import sink_arguments
 from backendlint.project.taint.whole import held_whole, whole_request
@@ -243,6 +243,7 @@ __all__ = [
     "around",
     "asked",
     "asks_nobody",
+    "asks_to_show",
     "at_once",
     "before",
     "below",

@@ -19,6 +19,7 @@ from .flows import (
     is_issued,
     is_made_up,
     is_stored,
+    is_told,
     sent_back,
     shown,
     worst_flows,
@@ -39,7 +40,7 @@ def check(project: Project) -> Iterator[Hit]:
         if others >= MANY:
             hit = replace(hit, message=f"{hit.message.removesuffix('.')} ({others} other responses hold it too).")
         meant = is_issued(flow) or is_asked(project, flow) or far_from_token(flow) or sent_back(project, flow)
-        meant = meant or for_development(flow.site.fn.path)
+        meant = meant or is_told(project, flow) or for_development(flow.site.fn.path)
         meant = meant or (flow.site.model.name == "response" and has_schema(project, flow))
         meant = meant or not is_stored(flow) or is_filled_in(project, flow) or is_made_up(project, flow)
         if not flow.weak and not evident(project, flow):

@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterable
 from functools import partial
 
-from backendlint.api import Flow, Project, identifier_words, place_flows
+from backendlint.api import Flow, Project, asks_to_show, block_at, identifier_words, place_flows
 
 from .names import ISSUED, ISSUING, PASSWORD_HASH, STORED
 
@@ -100,6 +100,14 @@ def sent_back(project: Project, flow: Flow) -> bool:
     owner = project.functions[flow.source.fn]
     found = project.taint.labels(owner, flow.source.slot)
     return any(origin.what == "request" and not mark.weak for origin, mark in found.items())
+
+
+def is_told(project: Project, flow: Flow) -> bool:
+    """Whether it is added where the function's own flag says so (`if include_token:`), which who calls it has set by that name."""
+    fn = project.functions[flow.source.fn]
+    block = block_at(fn, fn.facts.span_of(flow.source.slot))
+    asked = (fn.unguarded(test) for test, holds in fn.tests_of(block) if holds)
+    return any(value[0] == "param" and asks_to_show(fn.facts.params[value[1]].name) for value in asked)
 
 
 def is_asked(project: Project, flow: Flow) -> bool:

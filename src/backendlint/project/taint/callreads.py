@@ -18,7 +18,7 @@ from backendlint.project.taint.containers import composite
 from backendlint.project.taint.declared import SENT, takes_extra
 from backendlint.project.taint.identifiers import kept_as_secret
 from backendlint.project.taint.labels import CLEAN_TYPES, KEYS, MAX_PATH, NONE, Labels, Path, Trail
-from backendlint.project.taint.naming import identifier_words, is_public
+from backendlint.project.taint.naming import asks_to_show, identifier_words, is_public
 from backendlint.project.taint.parsed import Parsed
 from backendlint.project.taint.returned import Returned
 from backendlint.project.taint.substitutions import replaced, substituted
@@ -43,9 +43,6 @@ _HIDES = re.compile(
     re.IGNORECASE,
 )
 """Names of functions that make secrets fit to be shown."""
-_SHOWS = re.compile(
-    r"(show|include|with|reveal|expose)\w*_(secret|password|token|credential|key|sensitive)", re.IGNORECASE
-)
 _HIDDEN = ("secret", "personal")
 _TEXTS = frozenset({"builtins.str", "builtins.format"})
 _JOINERS = frozenset({"urllib.parse.urlunsplit", "urllib.parse.urlunparse"})
@@ -56,7 +53,7 @@ def _told_to_hide(fn: Fn, callee: Fn, bound: Bound) -> bool:
     for index, passed in bound.items():
         name = callee.facts.params[index].name if index < len(callee.facts.params) else ""
         told = [const for vid, path in passed if not path and isinstance(const := fn.const(vid), bool)]
-        if (True in told and _HIDES.search(name)) or (False in told and _SHOWS.match(name)):
+        if (True in told and _HIDES.search(name)) or (False in told and asks_to_show(name)):
             return True
     return False
 

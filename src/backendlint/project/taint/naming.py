@@ -56,7 +56,7 @@ _HARMLESS = frozenset(
         "maximum limit policy policies validator validators validation strength rule rules form page view label prompt help "
         "error errors exception message msg changed required enabled disabled exists missing ok checked check header prefix "
         "suffix regex pattern format backend hasher hashers context manager service provider class cls model serializer "
-        "schema index attempts attempt retries timestamp date time at set unset masked redacted encrypted public env var "
+        "schema index expr expression attempts attempt retries timestamp date time at set unset masked redacted encrypted public env var "
         "variable kind template subject link button title text placeholder reset_url scheme algorithm bits usage num number "
         "version status state mode option options request response factory generator store storage config settings charset "
         "alphabet chars characters choices optional hours minutes seconds days hour minute second day ms encoder decoder "
@@ -75,6 +75,8 @@ _WITHIN = frozenset({"in", "from"})
 """Between a claim and the token in which it is: `role_in_jwt`, `user_id_from_token`."""
 _GONE = ((), ("sign",), ("signed",), ("log",), ("logged",), ("check",), ("opt",))
 """Before an `in` that says what somebody does: `sign_in_token`."""
+_LISTED = frozenset("missing required optional undefined unused unset".split())
+"""What is said of secrets that something needs, which are names then: `optional_db_secrets`, `missing_passwords`."""
 _VERBS = frozenset("is was has had does did require requires can cannot may must should shall without".split())
 """Words that make a name a statement: `learner_can_edit_password`, `login_with_no_password`."""
 _KEPT_UNDER = frozenset("password passwd credential credentials param parameter token secrets".split())
@@ -83,7 +85,7 @@ _OTHER_TOKENS = frozenset(
     (
         "cancel cancellation page next continuation cursor sync eos bos pad padding unk mask special stop start end max prompt "
         "completion total input output cached idempotency concurrency change snapshot stopping fencing lock lease reservation "
-        "pagination resume claims per gas fee erc 20 nft governance collateral liquidity"
+        "pagination resume resumption claims per gas fee erc 20 nft governance collateral liquidity"
     ).split()
 )
 """Words before `token` that make it a word, a place, a ticket, a coin, or what a directory calls a user."""
@@ -102,6 +104,9 @@ _SPEAKS = frozenset(
     "regex pattern show hide remaining".split()
 )
 """First words that make the name speak about a secret: a flag, or the code of an error."""
+_SHOWS = re.compile(
+    r"(show|include|with|reveal|expose)\w*_(secret|password|token|credential|key|sensitive)", re.IGNORECASE
+)
 _KEYS = frozenset({"id", "ids", "uuid", "guid", "pk"})
 _CONTACT = frozenset({"email", "phone", "dob", "birthdate", "birthday"})
 _CONTACT_HARMLESS = _HARMLESS | frozenset({"sent", "client", "sender", "host", "port", "user", "use", "tls"})
@@ -122,6 +127,11 @@ def place_words(fn: Fn) -> set[str]:
     """The words of a function's name, its class's, its file's and that of the folder."""
     *_, folder, file = ("", *fn.path.removesuffix(".py").split("/"))
     return {*identifier_words(fn.facts.qualname), *identifier_words(file), *identifier_words(folder)}
+
+
+def asks_to_show(name: str) -> bool:
+    """`include_secrets`, `with_token`: whether a flag says by its name that a secret is to be shown."""
+    return _SHOWS.match(name) is not None
 
 
 def names_key(name: str) -> bool:
@@ -166,12 +176,21 @@ def sensitive(name: str) -> str:
     return ""
 
 
+def speaks_about(name: str) -> bool:
+    """Whether a name has a secret in it and is that of something else: `secret_paths`, `password_field`."""
+    return not _SECRET.isdisjoint(identifier_words(name)) and sensitive(name) == ""
+
+
 def _by_its_end(parts: tuple[str, ...]) -> bool:
     """Whether its words say that the name is no secret but something about one, or a token of another kind."""
     last, before = parts[-1], parts[-2] if len(parts) > 1 else ""
+    if last.endswith("s") and last[:-1] in _HARMLESS:
+        return True
     if before in _WITHIN and parts[-3:-2] not in _GONE and sensitive("_".join(parts[:-2])) != "secret":
         return True
     if last not in _NOT_DONE and last not in _SECRET and _DONE.fullmatch(last):
+        return True
+    if last.endswith("s") and not _LISTED.isdisjoint(parts[:-1]):
         return True
     if not _VERBS.isdisjoint(parts[1:]) or "no" in parts[1:-1] or ("or" in parts and not _HARMLESS.isdisjoint(parts)):
         return True  # `secret_id_or_value`
