@@ -58,7 +58,7 @@ def check(project: Project) -> Iterator[Hit]:
     opened: set[str] | None = None
     for found in place_flows(project, ("log",), ("secret", "personal")):
         flow, sure = surest(project, found)
-        if not sure and entry_with_secret(flow.site.fn, flow.site.vid):
+        if not sure and entry_with_secret(flow.site.fn, flow.site.vid, flow.site.call):
             continue  # surely, below
         if opened is None:
             opened = {name_of_value(site.fn, site.vid) for site in project.taint.sinks("path")}
@@ -87,7 +87,7 @@ def check(project: Project) -> Iterator[Hit]:
 def shown_whole(project: Project, reported: set[Location]) -> Iterator[Hit]:
     """Requests, objects and mappings that are logged with all that is in them."""
     for site in project.taint.reviewed_sinks("log"):
-        for fn, what, location in written(project, site.fn, site.vid, site.fn.location(site.call.span), NEAR):
+        for fn, what, location in written(project, site.fn, site.vid, site.call, NEAR):
             if location not in reported:
                 reported.add(location)
                 hit = Hit(f"{what}; log the fields that are needed.", location, confidence="medium", function=fn.fqn)
@@ -135,9 +135,15 @@ def asks_stage(fn: Fn, test: Vid) -> bool:
         return any(asks_stage(fn, part) for part in value[2])
     if value[0] == "compare" and value[1] == ("==",):
         return any(fn.const(side) in DEVELOPING for side in value[2])
-    if value[0] == "call":
-        value = fn.unguarded(fn.calls[value[1]].func)
+    key: object = ...
+    if value[0] == "call":  # `config.get("DEBUG", False)`
+        call = fn.calls[value[1]]
+        key = fn.const(call.args[0]) if call.args else ...
+        value = fn.unguarded(call.func)
+    elif value[0] == "item":
+        key = fn.const(value[2])
     name = str(value[-1]).rpartition(".")[2] if value[0] in ("attr", "name") else ""
+    name = key if isinstance(key, str) else name
     return not DEVELOPING.isdisjoint(identifier_words(name))
 
 
@@ -153,20 +159,21 @@ def is_command(fn: Fn) -> bool:
     return False
 
 
-def written(project: Project, fn: Fn, vid: Vid, place: Location, depth: int) -> Iterator[tuple[Fn, str, Location]]:
+def written(project: Project, fn: Fn, vid: Vid, call: Call, depth: int) -> Iterator[tuple[Fn, str, Location]]:
     """What goes to the log that should not, with where it is to be reported; else what callers pass to a helper that only hands
     it on."""
-    what = shown(project, fn, vid)
+    what = shown(project, fn, vid, call)
     if what:
-        yield fn, what, place
+        yield fn, what, fn.location(call.span)
         return
     index = project.taint.forwarded(fn, vid) if depth else -1
     for edge in project.graph.callers(fn) if index >= 0 else ():
-        for passed, _ in project.taint.bound(edge).get(index, ()) if edge.call is not None else ():
-            yield from written(project, edge.caller, passed, edge.caller.location(edge.span), depth - 1)
+        if edge.call is not None:
+            for passed, _ in project.taint.bound(edge).get(index, ()):
+                yield from written(project, edge.caller, passed, edge.call, depth - 1)
 
 
-def shown(project: Project, fn: Fn, vid: Vid) -> str:
+def shown(project: Project, fn: Fn, vid: Vid, call: Call) -> str:
     """What a log line says that no one should read there, or ""."""
     whole = held_whole(project, fn, vid)
     if whole:
@@ -178,7 +185,7 @@ def shown(project: Project, fn: Fn, vid: Vid) -> str:
     name = object_with_secret(project, fn, vid)
     if name:
         return f"The logged object prints its `{name}`"
-    key = entry_with_secret(fn, vid)
+    key = entry_with_secret(fn, vid, call)
     if key:
         return f"What is logged holds the `{key}` that is read from it here"
     for part in printed(fn, vid):
@@ -254,8 +261,9 @@ def object_with_secret(project: Project, fn: Fn, vid: Vid) -> str:
     return next((name for part in printed(fn, vid) if (name := secret_field(project, fn, part))), "")
 
 
-def entry_with_secret(fn: Fn, vid: Vid) -> str:
-    """The secret that the function itself takes out of the mapping that is printed: `answer["access_token"]`."""
+def entry_with_secret(fn: Fn, vid: Vid, shown_by: Call) -> str:
+    """The secret that the function itself takes out of the mapping that is printed: `answer["access_token"]`; one that a test
+    around the place has found missing is none."""
     for part in printed(fn, vid, COPIES):
         if fn.facts.values[part][0] not in ("call", "await", "param", "attr", "name", "unpack"):
             continue
@@ -263,16 +271,31 @@ def entry_with_secret(fn: Fn, vid: Vid) -> str:
         for number in fn.made_by("guard"):
             if fn.facts.values[number][1] in same:
                 same.add(number)
-        items = (fn.facts.values[number] for number in fn.made_by("item"))
-        keys = [fn.const(value[2]) for value in items if value[1] in same]
+        items = ((number, fn.facts.values[number]) for number in fn.made_by("item"))
+        keys = [(number, fn.const(value[2])) for number, value in items if value[1] in same]
         for call in fn.calls:
             func = fn.facts.values[call.func]
             if func[0] == "attr" and func[1] in same and func[2] in ("get", "pop") and call.args:
-                keys.append(fn.const(call.args[0]))
-        for key in keys:
-            if isinstance(key, str) and sensitive(key) == "secret":
+                keys.append((call.value, fn.const(call.args[0])))
+        for taken, key in keys:
+            if isinstance(key, str) and sensitive(key) == "secret" and not is_missing(fn, taken, shown_by):
                 return key
     return ""
+
+
+def is_missing(fn: Fn, vid: Vid, place: Call) -> bool:
+    """Whether a test around the place says that a value is none: `if token is None:`, `if not token:`."""
+    return any(denies(fn, test, holds, vid) for test, holds in fn.tests_of(place.block))
+
+
+def denies(fn: Fn, test: Vid, holds: bool, vid: Vid) -> bool:
+    """Whether a test that came out so says that the value is none."""
+    value = fn.unguarded(test)
+    if value[0] == "not":
+        return denies(fn, value[1], not holds, vid)
+    if value[0] == "compare" and len(value[2]) == 2 and fn.const(value[2][1]) is None:
+        return denies(fn, value[2][0], holds == (value[1][0] in ("is not", "!=")), vid)
+    return not holds and fn.untested(test) == vid
 
 
 def printed(fn: Fn, vid: Vid, copies: frozenset[str] = frozenset()) -> Iterator[Vid]:

@@ -15,9 +15,14 @@ if TYPE_CHECKING:
     from backendlint.project.model import Project
 
 _TOKEN = "token"
+_ROWS = frozenset({"token", "secret", "credential", "password", "key"})
+"""What rows in which secrets are kept are called, or several of them."""
+_SETS = frozenset({"builtins.set", "builtins.frozenset"})
+_SEQUENCES = _SETS | {"builtins.list", "builtins.tuple"}
 _ACCOUNT = ("account", "number")
 _CLOUD = frozenset({"aws", "boto", "botocore", "aioboto", "gcp", "azure"})
 _NUMBERS = frozenset({"builtins.int", "builtins.float"})
+_TEXT_TYPES = (("name", "builtins.str"), ("name", "builtins.bytes"))
 _TEXTS = ("__str__", "__repr__", "__format__")
 
 
@@ -41,6 +46,15 @@ def _has_parts(fn: Fn, vid: Vid) -> bool:
     read = any(value[0] == "attr" and value[1] in same and value[2] not in _PLAIN for value in values)
     read = read or any(not same.isdisjoint(call.args) and fn.callee_name(call) in _OF_ROWS for call in fn.calls)
     return read or any(store.base in same and store.name for store in fn.facts.stores)
+
+
+def _is_asked_for(fn: Fn, vid: Vid) -> bool:
+    """Whether the function asks if the value is of a class (`isinstance(token, Token)`), other than one of texts."""
+    same = {vid, *(number for number in fn.made_by("guard") if fn.untested(number) == vid)}
+    for call in fn.calls:
+        if fn.value(call.func) == ("name", "builtins.isinstance") and len(call.args) == 2 and call.args[0] in same:
+            return fn.unguarded(call.args[1]) not in _TEXT_TYPES
+    return False
 
 
 def _counts(fn: Fn, name: str, refs: tuple[Ref, ...]) -> bool:
@@ -86,12 +100,14 @@ class Identifiers:
         parts = identifier_words(name)
         if parts[-2:] == _ACCOUNT:
             return self._is_cloud(fn)
+        if parts[-1].removesuffix("s") not in _ROWS:
+            return False
+        refs = self.project.refs(fn, vid)
+        if refs and (all(map(self._is_object, refs)) or self._are_names(parts, refs)):
+            return True
         if parts[-1] != _TOKEN:
             return False
-        if self.in_address(name):
-            return True
-        refs = self.project.refs(fn, vid)
-        if (refs and all(self._is_object(ref) for ref in refs)) or (not refs and _has_parts(fn, vid)):
+        if self.in_address(name) or (not refs and (_has_parts(fn, vid) or _is_asked_for(fn, vid))):
             return True
         if _counts(fn, name, refs):
             return True
@@ -171,13 +187,26 @@ class Identifiers:
             known = self._clouds[fn.path] = any(not _CLOUD.isdisjoint(identifier_words(text)) for text in named)
         return known
 
+    @staticmethod
+    def _are_names(parts: tuple[str, ...], refs: tuple[Ref, ...]) -> bool:
+        """A set of secrets, of which each is there once: what they are called."""
+        return parts[-1] == "secrets" and all(ref.name in _SETS for ref in refs)
+
     def _is_object(self, ref: Ref) -> bool:
-        """A row of a model, or an instance of a class that does not say how it is printed."""
+        """A row of a model, or an instance of a class that does not say how it is printed; also several in a list."""
+        if ref.name in _SEQUENCES and ref.arg is not None:
+            return self._is_object(ref.arg)
         cls = self.project.classes.get(ref.name) if ref.kind == "inst" else None
         if cls is None:
             return False
         role = self.project.hierarchy.role(cls)
-        return role == "model" or (role == "" and not self._is_printed(cls))
+        return (role == "model" and not self._shows(cls)) or (role == "" and not self._is_printed(cls))
+
+    def _shows(self, cls: Cls) -> bool:
+        """Whether the text of a row has a secret of it: `def __str__(self): return self.token`."""
+        written = (self.project.method(cls, name) for name in _TEXTS)
+        read = ((fn, fn.value(vid)) for fn in written if fn is not None for vid in fn.made_by("attr"))
+        return any(sensitive(value[2]) and fn.unguarded(value[1]) == ("param", 0) for fn, value in read)
 
     def _is_printed(self, cls: Cls) -> bool:
         owners = self.project.hierarchy.mro(cls)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING
 
 from backendlint.facts.model import Call, Value, Vid
@@ -32,6 +33,11 @@ _COPIES = frozenset(
     }
 )
 
+_SCRUBS = re.compile(
+    r"mask|redact|hide|anonymi[sz]e|obfuscat|censor|scrub|saniti[sz]e|(filter|strip|remove|drop)_\w*(log|secret|sensitive|cred|pass|private)",
+    re.IGNORECASE,
+)
+"""Names of functions that change a mapping so that it may be shown."""
 FAR = 3
 """Functions whose results are looked into, one below the other."""
 _DUMPS = frozenset({"model_dump", "model_dump_json", "dict", "json", "asdict", "jsonable_encoder"})
@@ -66,7 +72,7 @@ def whole_request(project: Project, fn: Fn, vid: Vid, depth: int = 8) -> str:
         call = fn.facts.calls[value[1]]
         func = fn.facts.values[call.func]
         name = fn.callee_name(call)
-        if name in _COPIES:
+        if name in _COPIES and not _scrubbed(fn, vid):
             inner = call.args[0] if call.args and name not in ("to_dict", "items", "copy", "decode") else -1
             base = func[1] if func[0] == "attr" and inner < 0 else inner
             return whole_request(project, fn, base, depth - 1)
@@ -74,9 +80,24 @@ def whole_request(project: Project, fn: Fn, vid: Vid, depth: int = 8) -> str:
             return ""
     if name == "data" and op == "attr" and _represents(project, fn, value[1]):
         return ""
-    if name not in _WHOLE or not _is_source(project, fn, vid):
+    if name not in _WHOLE or _scrubbed(fn, vid) or not _is_source(project, fn, vid):
         return ""
     return name.removeprefix("get_")
+
+
+def _scrubbed(fn: Fn, vid: Vid) -> bool:
+    """Whether a function takes out of it what is secret: `drop_secrets(body, KEYS)`, whose result nobody wants."""
+    same, todo = {vid}, [vid]
+    for item in todo:
+        later = [user for user in fn.made_of(item) if fn.value(user)[0] in ("guard", "phi") and user not in same]
+        same.update(later)
+        todo += later
+    return any(
+        _SCRUBS.search(fn.callee_name(call)) is not None
+        and not same.isdisjoint(call.args)
+        and not (fn.made_of(call.value) or fn.results_of(call.value))
+        for call in fn.calls
+    )
 
 
 def _body(project: Project, fn: Fn, index: int) -> str:
