@@ -31,7 +31,7 @@ NOT_SIGN_IN = re.compile(
     r"(otp|mfa|factor|2fa)(_\w+)?_(settings|preferences)",
     re.IGNORECASE,
 )
-BY_OTHERS = re.compile(r"(^|_)(oidc|saml2?|openid|cas|sso|social)($|_)", re.IGNORECASE)
+BY_OTHERS = re.compile(r"(^|_)(oidc|saml2?|openid|cas|sso|social|external\w*)($|_)", re.IGNORECASE)
 """Words of routes where another site asks for the password, and what it sends back is too long to be guessed."""
 MAY = re.compile(r"(^|_)(can|may)_(log|sign)_?in($|_)", re.IGNORECASE)
 """What a page asks before it shows a form."""
@@ -286,8 +286,11 @@ def sends(project: Project, route: Route) -> bool:
 def mails_to(project: Project, route: Route) -> bool:
     """Whether it sends mail to whoever is named, by what it does or its name."""
     name = f"{route.path} {route.name}"
+    compares = asks_password(project, reached(project, route), ops=("verify",))
     return bool(FORGOTTEN.search(name)) and (
-        route.handler is None or sends(project, route) or bool(re.search("forgot|magic|send", name, re.IGNORECASE))
+        route.handler is None
+        or (sends(project, route) and not compares)
+        or bool(re.search("forgot|magic|send", name, re.IGNORECASE))
     )
 
 

@@ -418,7 +418,11 @@ class Access:
         if library == "django" and route.framework in ("django", "drf"):
             return True
         bases = self.project.hierarchy.library_bases(route.cls) if route.cls else ()
-        return any(name.startswith(f"{library}.") for name in (*names, *bases))
+        views = [
+            name for ref in route.entry.handlers if ref.kind == "lib" for name in self.project.libraries.mro(ref.name)
+        ]
+        views += [name for base in bases for name in self.project.libraries.mro(base)]
+        return any(name.startswith(f"{library}.") for name in (*names, *views))
 
     def _middleware(self, file: FileFacts) -> Iterator[tuple[str, str]]:
         """Django's middleware that lets nobody through who has not signed in, may not call the view, or calls too often."""

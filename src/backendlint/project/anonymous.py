@@ -14,6 +14,7 @@ from backendlint.project.uses import ingredients, operands
 
 if TYPE_CHECKING:
     from backendlint.project.calls import Edge
+    from backendlint.project.libraries_model import CallModel
     from backendlint.project.model import Project
 
 SIGNED_IN = {"is_authenticated": True, "is_anonymous": False}
@@ -223,14 +224,22 @@ def identities(project: Project, authenticates: Callable[[Fn], bool]) -> frozens
     return frozenset(found)
 
 
+def _is_exempt(model: CallModel | None) -> bool:
+    """Whether a library takes its view or decorator out of the limits."""
+    return model is not None and model.ratelimit is not None and model.ratelimit.role == "exempt"
+
+
 def unlimited(project: Project, route: Route) -> bool:
     """Whether the route is taken out of the limits that hold elsewhere: `@limiter.exempt`, `@throttle_classes([])`."""
     fn = route.handler
+    bases = project.hierarchy.library_bases(route.cls) if route.cls is not None else ()
+    views = [*bases, *(ref.name for ref in route.entry.handlers if ref.kind == "lib")]
+    if any(_is_exempt(project.libraries.call(name)) for name in views):
+        return _set_to(project, route.cls, "throttle_classes") in (("",), *_NONE)
     if fn is None:
         return False
     for ref in fn.decorators:
-        model = project.libraries.decorator(ref.name) or project.libraries.call(ref.name)
-        if model is not None and model.ratelimit is not None and model.ratelimit.role == "exempt":
+        if _is_exempt(project.libraries.decorator(ref.name) or project.libraries.call(ref.name)):
             return True
     for name, vids, _ in _listing(project, fn):
         listing = project.libraries.decorator(name)
