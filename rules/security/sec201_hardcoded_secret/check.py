@@ -81,6 +81,7 @@ def check(project: Project) -> Iterator[Hit]:
                 or is_by_hand(project, literal)
                 or is_beside_own_machine(literal)
                 or is_hash_of_old(project, literal)
+                or is_stand_in(literal)
                 or project.literals.for_trial(literal.fn, literal.vid)
             )
             yield replace(report(literal), profile="strict") if soft else report(literal)
@@ -102,6 +103,12 @@ def keys_of(project: Project) -> Iterator[tuple[Fn, Vid]]:
         yield from ((fn, fn.value(vid)[2]) for vid in fn.made_by("item"))
         yield from ((fn, key) for vid in fn.made_by("dict") for key, _ in fn.value(vid)[1] if key >= 0)
         yield from ((fn, item.key) for item in fn.facts.stores if item.key >= 0)
+
+
+def is_stand_in(literal: NamedLiteral) -> bool:
+    """`Client(api_key="not-needed")`, `Caller(api_key="health-probe")`: words where a key is asked for; nobody issues such keys."""
+    key = identifier_words(literal.name)[-1:] in (("key",), ("token",))
+    return literal.how == "argument" and key and ENTRY.fullmatch(literal.text) is not None and literal.text.islower()
 
 
 def is_hash_of_old(project: Project, literal: NamedLiteral) -> bool:

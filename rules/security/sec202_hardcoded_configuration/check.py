@@ -15,6 +15,7 @@ from backendlint.api import (
     for_development,
     only_by_hand,
     place_kind,
+    receiver,
     shape_of,
     sink_arguments,
     written,
@@ -41,6 +42,8 @@ PRIVATE = re.compile(
     re.IGNORECASE,
 )
 """Addresses, names without a domain, names that only one network knows, and those that stand for another (RFC 2606)."""
+HERE = frozenset({"ASGITransport", "WSGITransport", "UnixConnector", "NamedPipeConnector"})
+"""What carries requests to the same process or machine."""
 STORES = OPENS - {"http-session", "socket", "grpc-channel", "ssh"}
 LOOPBACK = frozenset({"localhost", "127.0.0.1", "::1", "0.0.0.0"})
 DATA = frozenset(
@@ -62,7 +65,7 @@ def check(project: Project, options: Mapping[str, Any]) -> Iterator[Hit]:
     seen = set()
     services = tuple(options["services"])
     for site in project.effects.sites:
-        if in_process(site):
+        if in_process(project, site):
             continue
         for owner, vid, wanted in (item for given in arguments(site) for item in passed(project, site.fn, *given, FAR)):
             place = located(project, owner, vid)
@@ -82,10 +85,21 @@ def check(project: Project, options: Mapping[str, Any]) -> Iterator[Hit]:
             yield report(project, site, kind, fn, literal, published(whole, services) or beside(whole, site))
 
 
-def in_process(site: Site) -> bool:
-    """A client whose requests a program of this process answers: `httpx.AsyncClient(transport=ASGITransport(app=app))`."""
-    value = site.fn.unguarded(site.call.kwarg("transport")) if site.call.kwarg("transport") >= 0 else ("",)
-    return value[0] == "call" and site.fn.callee_name(site.fn.calls[value[1]]) in ("ASGITransport", "WSGITransport")
+def in_process(project: Project, site: Site) -> bool:
+    """A client whose requests a program of this process answers, `httpx.AsyncClient(transport=ASGITransport(app=app))`, or one
+    behind a socket of this machine: the host of its URLs is looked up nowhere."""
+    base = receiver(site.fn, site.call)
+    made = [(item.fn, item.call) for item in project.allocations.of(site.fn, base)] if base >= 0 else []
+    return any(stays_here(fn, call) for fn, call in ((site.fn, site.call), *made))
+
+
+def stays_here(fn: Fn, call: Call) -> bool:
+    for key in ("transport", "connector"):
+        value = fn.unguarded(call.kwarg(key)) if call.kwarg(key) >= 0 else ("",)
+        inner = fn.calls[value[1]] if value[0] == "call" else None
+        if inner is not None and (fn.callee_name(inner) in HERE or inner.kwarg("uds") >= 0):
+            return True
+    return False
 
 
 def passed(project: Project, fn: Fn, vid: Vid, wanted: str, depth: int) -> Iterator[tuple[Fn, Vid, str]]:

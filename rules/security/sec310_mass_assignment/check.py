@@ -56,11 +56,11 @@ def _arrivals(
         return
     if refuses_others(project, fn, vid):
         return
-    labels = project.taint.labels(fn, vid)
-    if any(origin.what == "request" for origin in labels):
+    labels = [item for whole in wholes(fn, vid) for item in project.taint.labels(fn, whole).items()]
+    if any(origin.what == "request" for origin, _ in labels):
         yield fn, place
         return
-    given = {item.slot for item, mark in labels.items() if item.what == "param" and item.fn == fn.fqn and not mark.weak}
+    given = {item.slot for item, mark in labels if item.what == "param" and item.fn == fn.fqn and not mark.weak}
     if fn.cls is not None and project.hierarchy.role(fn.cls) in ("serializer", "form"):
         given.discard(0)  # `self.context["owner"]`: what it was made with, and not what was sent
     edges = (
@@ -72,6 +72,24 @@ def _arrivals(
             there = edge.caller.location(edge.span) if shared else place
             found = _arrivals(project, edge.caller, passed, there, depth - 1, forwards=shared) if not path else ()
             yield from ((owner if shared else fn, where) for owner, where in found)
+
+
+def wholes(fn: Fn, vid: Vid) -> Iterator[Vid]:
+    """The mappings that one is made of, without what was stored in it under names that are written here:
+    `fields["seen_from"] = request.headers["User-Agent"]`."""
+    todo, seen = [vid], {vid}
+    for item in todo:
+        value = fn.value(item)
+        named = value[0] == "store" and isinstance(fn.const(value[2]), str)
+        named = named or (
+            value[0] == "mut" and value[2] == "setdefault" and bool(value[3]) and isinstance(fn.const(value[3][0]), str)
+        )
+        if not named and value[0] not in ("phi", "guard"):
+            yield item
+            continue
+        inner = [part for part in (value[1] if value[0] == "phi" else value[1:2]) if part not in seen]
+        seen.update(inner)
+        todo += inner
 
 
 def _only_shown(project: Project, fn: Fn, call: Call) -> bool:

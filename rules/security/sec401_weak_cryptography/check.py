@@ -39,6 +39,10 @@ SKIPS = re.compile(
 OLD = "SSL and TLS below 1.2"
 VERIFY = "verify_mode"
 DISPLAYS = ("list", "tuple", "dict", "set")
+LOOPBACK = re.compile(r"://(localhost|127\.0\.0\.1|\[::1\])")
+CERTIFICATE = frozenset({"getpeercert", "get_peer_certificate", "get_peer_cert_chain", "getpeercertchain"})
+SPEAKS = frozenset("send sendall sendfile write request get post put urlopen login sendmail".split())
+"""Methods that send something to the other side."""
 WRAPS = ("wrap_socket", "wrap_bio")
 HOST = "The certificate's host name"
 NOTHING = (
@@ -63,6 +67,10 @@ DEEP = 2
 
 
 def check(project: Project, hit: Hit) -> Iterator[Hit]:
+    if hit.message.startswith((UNVERIFIED, HOST)) and looks_at_certificate(project, hit.location):
+        return
+    if any(to_own_machine(project, fn, call) for fn, call in calls_at(project, hit.location)):
+        return
     if KEYED in hit.message:
         yield first_of_file(project, hit)
         return
@@ -84,6 +92,25 @@ def check(project: Project, hit: Hit) -> Iterator[Hit]:
         yield replace(hit, profile="strict", confidence="low")
     else:
         yield first_of_project(project, hit)
+
+
+def looks_at_certificate(project: Project, location: Location) -> bool:
+    """Whether the function connects for the other side's certificate alone, whatever that is, and sends nothing."""
+    for fn in functions_in(project, location)[1:]:
+        called = {fn.callee_name(call) for call in fn.calls}
+        if called & CERTIFICATE and not called & SPEAKS:
+            return True
+    return False
+
+
+def to_own_machine(project: Project, fn: Fn, call: Call) -> bool:
+    """Whether a function makes the address of the request, and writes this machine in it: `f"{scheme}://localhost{port}"`."""
+    value = fn.unguarded(call.args[0]) if call.args else ("",)
+    targets = project.targets(fn, fn.calls[value[1]]) if value[0] == "call" else ()
+    made = [(target, target.unguarded(given)) for target in targets for given in target.returned]
+    return bool(made) and all(
+        text[0] == "fmt" and any(LOOPBACK.search(str(target.const(part))) for part in text[2]) for target, text in made
+    )
 
 
 def first_of_project(project: Project, hit: Hit) -> Hit:

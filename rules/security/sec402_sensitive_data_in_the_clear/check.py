@@ -1,7 +1,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import replace
 
 from backendlint.api import (
@@ -22,11 +22,14 @@ from backendlint.api import (
 )
 
 LOCAL = re.compile(
-    r"(localhost|127\.|0\.0\.0\.0|\[?::1|10\.|192\.168\.|172\.(1[6-9]|2\d|3[01])\.|host\.docker|.*\.(local|internal|svc|test|example|localhost)\b|[\w-]+(:\d+)?(/|$))"
+    r"(localhost|127\.|0\.0\.0\.0|\[?::1|10\.|192\.168\.|169\.254\.|metadata\.google\.|172\.(1[6-9]|2\d|3[01])\.|host\.docker|.*\.(local|internal|svc|test|example|localhost)\b|[\w-]+(:\d+)?(/|$))"
 )
 CLEAR = ("http", "ftp")
 SCHEMES = frozenset({"ftp", "telnet", "ldap", "imap", "pop3", "smtp"})
 CARD = ("card", "number")
+ACCOUNT = ("account", "number")
+BANK = frozenset("bank routing iban bic swift payout payouts payee beneficiary holder branch ifsc sort debit".split())
+"""Words of what is kept of an account at a bank."""
 OTHER_CARDS = frozenset(
     "sim library member membership loyalty gift graphics video network memory badge access id student".split()
 )
@@ -72,7 +75,9 @@ def columns(project: Project) -> Iterator[Hit]:
             if not is_plain_text(project, cls, cls.owner.facts.calls[value[1]]):
                 continue
             span = cls.facts.field_spans.get(name) or cls.owner.facts.span_of(vid)
-            yield _told(f"{cls.name}.{name}", kind, cls.owner.location(span))
+            hit = _told(f"{cls.name}.{name}", kind, cls.owner.location(span))
+            bank = is_of_bank(name, (cls.name, *cls.facts.attributes))
+            yield hit if bank else replace(hit, profile="strict", confidence="low")
 
 
 def ddl_columns(project: Project) -> Iterator[Hit]:
@@ -83,7 +88,16 @@ def ddl_columns(project: Project) -> Iterator[Hit]:
             if kind not in ("personal", "secret") or HASHED.search(column.name) or column.location is None:
                 continue
             if sqltypes.family(column.type) == "text":
-                yield _told(f"{table.name}.{column.name}", kind, column.location)
+                hit = _told(f"{table.name}.{column.name}", kind, column.location)
+                bank = is_of_bank(column.name, (table.name, *table.columns))
+                yield hit if bank else replace(hit, profile="strict", confidence="low")
+
+
+def is_of_bank(name: str, beside: Iterable[str]) -> bool:
+    """Whether an account's number is one of a bank, by what stands beside it, and not of a customer, a cloud or a ledger."""
+    if identifier_words(name)[-2:] != ACCOUNT:
+        return True
+    return any(not BANK.isdisjoint(identifier_words(item)) for item in (name, *beside))
 
 
 def _told(name: str, kind: str, place: Location) -> Hit:

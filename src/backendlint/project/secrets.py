@@ -228,7 +228,7 @@ _SHORT = frozenset({"pin", "passcode"})
 def is_password(project: Project, fn: Fn, vid: Vid) -> bool:
     """Whether the value is (made of) a password, by what it is called where it comes from."""
     for origin, mark in project.taint.labels(fn, vid).items():
-        if origin.what != "secret" or "secret" in mark.cleared or not origin.path:
+        if origin.what != "secret" or "secret" in mark.cleared or mark.weak or not origin.path:
             continue
         parts = identifier_words(origin.path[0])
         named = not _PASSWORD.isdisjoint(parts) or not _SHORT.isdisjoint(parts[-1:])
