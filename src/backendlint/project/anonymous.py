@@ -14,7 +14,7 @@ from backendlint.project.uses import ingredients, operands
 
 if TYPE_CHECKING:
     from backendlint.project.calls import Edge
-    from backendlint.project.libraries_model import CallModel
+    from backendlint.project.libraries_model import CallModel, DecoratorModel
     from backendlint.project.model import Project
 
 SIGNED_IN = {"is_authenticated": True, "is_anonymous": False}
@@ -224,7 +224,7 @@ def identities(project: Project, authenticates: Callable[[Fn], bool]) -> frozens
     return frozenset(found)
 
 
-def _is_exempt(model: CallModel | None) -> bool:
+def _is_exempt(model: CallModel | DecoratorModel | None) -> bool:
     """Whether a library takes its view or decorator out of the limits."""
     return model is not None and model.ratelimit is not None and model.ratelimit.role == "exempt"
 
