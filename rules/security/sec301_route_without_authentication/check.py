@@ -8,7 +8,7 @@ from backendlint.api import SAFE, UNKNOWN, Call, Fn, Hit, Project, Route, Step, 
 PUBLIC = re.compile(
     r"log_?in|log_?out|sign_?(in|up|out)|register|registration|password|passwd|forgot|recover|reset|(^|_)tokens?($|_)|refresh|oauth|sso|saml|openid|jwks|"
     r"health|heart_?beat|live(ness)?|ready|readiness|(^|_)ping|(^|_)status|metrics|version|docs|redoc|openapi|swagger|schema|favicon|robots|sitemap|well_known|"
-    r"web_?hooks?|(^|_)hooks?|callback|public|anonymous|guest|verify|verification|confirm|activate|(un)?subscribe|(^|_)shared?($|_)|otp|captcha|csrf|static|assets|media|"
+    r"web_?hooks?|(^|_)hooks?|callback|public|anonymous|guest|verify|verification|confirm|(?<!de)activate|(un)?subscribe|(^|_)shared?($|_)|otp|captcha|csrf|static|assets|media|"
     r"(^|_)root$|(^|_)index$|home|landing|welcome|contact|about|terms|privacy|impressum|imprint|legal|opensearch|embed(ded)?($|_)|invite|invitation|(^|_)badges?($|_)|agreement|widget|two_?factor|2fa|mfa|resend|set_?up|set_?lang|i18n|(^|_)(rss|atom)($|_)|(^|_)(google|github|gitlab|gitea|facebook|apple|azure|okta|oidc|discord|linkedin|keycloak)($|_)|install|bootstrap|(^|_)init(iali[sz]e)?(_|$)|authenticate|authorize|(^|_)auth(_(types?|methods?|providers?|config))?$|session",
     re.IGNORECASE,
 )
@@ -40,6 +40,12 @@ SHOWN = re.compile(r"(is_)?(published|public)")
 SECRET = re.compile(r"(\w+_)?(token|secret|signature)(_hash)?", re.IGNORECASE)
 CAPABILITY = re.compile(r"(\w+_)?(token|secret|signature|(secret|access|activation|share)_?key)", re.IGNORECASE)
 """Parameters of links that let in whoever has them."""
+BY_LINK = re.compile(r"verify|verification|confirm|activate", re.IGNORECASE)
+"""What a link in a mail asks for, or whoever works with a row."""
+PARAMETER = re.compile(r"\{(\w+)\}")
+NUMBER = re.compile(r"(\w+_)?(id|pk)", re.IGNORECASE)
+BY_MAIL = re.compile(r"(\w+_)?(token|code|key|otp|pin|secret|signature|hash|uid|uidb64)", re.IGNORECASE)
+"""What such a link has in it."""
 PROOF = re.compile(
     r"(HTTP_|X[-_])[\w-]*(SIGNATURE|TOKEN|SECRET|HMAC|AUTH\w*|API[-_]?KEY)[\w-]*|authorization", re.IGNORECASE
 )
@@ -420,6 +426,20 @@ def beside(route: Route, other: Route) -> bool:
     return ours == theirs
 
 
+def of_numbered(route: Route) -> bool:
+    """`/moorings/{id}/activate`: a row that anybody can name by its number, and no code out of a mail beside it."""
+    names = PARAMETER.findall(route.path)
+    if not names or not all(NUMBER.fullmatch(name) or route.converters.get(name) == "int" for name in names):
+        return False
+    fn = route.handler
+    if fn is None:
+        return False
+    read = [param.name for param in fn.facts.params]
+    read += [text for vid in fn.made_by("const") if isinstance(text := fn.value(vid)[1], str)]
+    read += [str(fn.value(vid)[2]) for vid in fn.made_by("attr")]
+    return not any(BY_MAIL.fullmatch(name) for name in read)
+
+
 def public(route: Route, signs_up: bool) -> bool:
     """Open by its nature, judging by its own path and name (prefixes such as /auth say nothing)."""
     words, name = re.sub(r"[-./]+", "_", route.own_path.strip("/")), route.name
@@ -434,6 +454,8 @@ def public(route: Route, signs_up: bool) -> bool:
         return True
     if OF_ONE.search(route.own_path):
         words, name = PASSWORD.sub("", words), PASSWORD.sub("", name)
+    if of_numbered(route):
+        words, name = BY_LINK.sub("", words), BY_LINK.sub("", name)
     named = PUBLIC.search(words) or PUBLIC.search(name) or MARKED.search(route.path)
     if SAFE.issuperset(route.methods):
         named = named or READABLE.search(words) or READABLE.search(route.name) or PUBLISHED.search(route.path)

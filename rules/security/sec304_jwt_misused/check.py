@@ -191,15 +191,27 @@ def is_stored(project: Project, cls: Cls) -> bool:
 
 
 def chosen_by_token(project: Project, site: Site, vid: Vid) -> bool:
-    """`algorithms=[jwt.get_unverified_header(token)["alg"]]`."""
+    """`algorithms=[jwt.get_unverified_header(token)["alg"]]`, or what a function of the project reads out of the token."""
     fn, vid = display(project, site.fn, vid)
     value = fn.facts.values[vid]
-    for part in value[1] if value[0] in ("list", "tuple", "set") else (vid,):
+    todo = list(value[1]) if value[0] in ("list", "tuple", "set") else [vid]
+    for part in todo:
         inner = fn.facts.values[part]
+        if inner[0] == "phi":
+            todo += [item for item in inner[1] if item not in todo]
+            continue
+        keys = []
         while inner[0] in ("item", "attr", "guard"):
+            keys += [fn.const(inner[2])] if inner[0] == "item" else []
             inner = fn.facts.values[inner[1]]
-        models = project.models(fn, fn.facts.calls[inner[1]]) if inner[0] == "call" else ()
+        call = fn.facts.calls[inner[1]] if inner[0] == "call" else None
+        if call is None:
+            continue
+        models = project.models(fn, call)
         if any(model.jwt is not None and model.jwt.op in ("header", "unverified") for model in models):
+            return True
+        token = [fn.unguarded(item) for item in site.call.args[:1] if fn is site.fn]
+        if "alg" in keys and project.targets(fn, call) and any(fn.unguarded(item) in token for item in call.args):
             return True
     return False
 
