@@ -2,8 +2,9 @@ from __future__ import annotations
 
 import itertools
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import replace
+from typing import Any
 
 from backendlint.api import (
     Flow,
@@ -42,10 +43,10 @@ SHOWN = frozenset({"PUBLIC", "PUBLISHABLE", "SITE"})
 """Words of keys that pages show."""
 
 
-def check(project: Project) -> Iterator[Hit]:
+def check(project: Project, options: Mapping[str, Any]) -> Iterator[Hit]:
     """A client that sends its key so does it in each of its requests: of one secret, a file is told once."""
     styles: dict[tuple[str, str], list[Hit]] = {}
-    for hit, name in hits(project):
+    for hit, name in hits(project, tuple(options["only_in_query"])):
         if hit.profile == "strict":
             yield hit
         else:
@@ -63,7 +64,7 @@ def all_over(hit: Hit, others: str) -> str:
     return f"{hit.message} So do other requests, in {others}."
 
 
-def hits(project: Project) -> Iterator[tuple[Hit, str]]:
+def hits(project: Project, only_there: tuple[str, ...]) -> Iterator[tuple[Hit, str]]:
     """Each place, with the name of the secret."""
     known = set()
     doubtful = []
@@ -74,7 +75,7 @@ def hits(project: Project) -> Iterator[tuple[Hit, str]]:
         name = flow.source.path[0] if flow.source.path else ""
         if identifier_words(name)[:1] == ("url",):
             continue  # `url_token`: made to stand there
-        meant = is_resource(flow, name) or is_taken_there_only(flow, name) or sent_in_query(project, flow)
+        meant = is_resource(flow, name) or is_taken_there_only(flow, name, only_there) or sent_in_query(project, flow)
         if meant or for_developers(flow.site.fn.path):
             hit = replace(hit, profile="strict")
         if flow.weak or evident(project, flow):
@@ -138,9 +139,12 @@ def is_resource(flow: Flow, name: str) -> bool:
     return False
 
 
-def is_taken_there_only(flow: Flow, name: str) -> bool:
+def is_taken_there_only(flow: Flow, name: str, hosts: tuple[str, ...]) -> bool:
     """Where the other side knows no other place for it: the log and the error's text are what can be mended."""
     fn = flow.site.fn
+    texts = [text for vid in fn.made_by("const") if isinstance(text := fn.value(vid)[1], str) and "://" in text]
+    if any(f"://{host}" in text for text in texts for host in hosts):
+        return True
     return any(
         ONLY_THERE.search(str(fn.const(before))) and name_of_value(fn, part) == name for before, part in neighbours(fn)
     ) or in_path(fn, name)

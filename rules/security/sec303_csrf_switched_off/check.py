@@ -21,6 +21,7 @@ from backendlint.api import (
     decorator_models,
     functions_in,
     object_root,
+    of_all_modules,
     variable,
 )
 
@@ -31,9 +32,13 @@ READS = re.compile(r"(get|list|fetch|show|poll)_")
 """Names of what only reads, as far as anybody knows."""
 IN_HEADER = re.compile(r"digest|basic|bearer|hmac|signature|jwt|api_?key", re.IGNORECASE)
 """Words of classes that look for the caller in a header."""
+BY_COOKIE = re.compile(r"session|cookie|remoteuser", re.IGNORECASE)
+"""Classes that take what a browser sends by itself."""
 WHO = frozenset({"user", "COOKIES", "cookies", "current_user"})
 FORM = "CSRF protection of forms"
 """How the message about a form begins."""
+MIDDLEWARE = "`MIDDLEWARE` has sessions"
+"""How the message about a whole project begins."""
 OPEN = (
     "takes requests without a CSRF token; where it, or what it calls, goes by the session, any website can send them in the "
     "signed-in user's name: drop `csrf_exempt`, or verify a signature or header token."
@@ -43,6 +48,9 @@ OPEN = (
 def check(project: Project, hit: Hit) -> Iterator[Hit]:
     if hit.message.startswith(FORM):
         yield from form(project, hit)
+        return
+    if hit.message.startswith(MIDDLEWARE):
+        yield replace(hit, profile="strict", confidence="low") if by_header_alone(project) else hit
         return
     if without_effect(project, hit.location):
         return
@@ -59,6 +67,28 @@ def check(project: Project, hit: Hit) -> Iterator[Hit]:
         name = hit.message.partition("`")[2].partition("`")[0] if hit.message.startswith("`") else ""
         message = f"`{name}` {OPEN}" if name else f"This route {OPEN}"
         yield replace(hit, message=message, profile="strict", confidence="low")
+
+
+def by_header_alone(project: Project) -> bool:
+    """Whether the REST framework's views look for callers in headers alone, and no other view that changes something asks for
+    who has signed in; the admin's pages have a check of their own."""
+    found = []
+    for fn, vid in of_all_modules(project, "REST_FRAMEWORK"):
+        value = fn.unguarded(vid)
+        for key, item in value[1] if value[0] == "dict" else ():
+            if key >= 0 and fn.const(key) == "DEFAULT_AUTHENTICATION_CLASSES":
+                listed = fn.unguarded(item)
+                found += [str(fn.const(part)) for part in (listed[1] if listed[0] in ("list", "tuple") else (item,))]
+    if not found or any(BY_COOKIE.search(name) or name == "Ellipsis" for name in found):
+        return False
+    others = (route for route in project.routes if route.handler is not None and not is_rest_view(project, route))
+    changing = (route for route in others if not route.methods or not SAFE.issuperset(route.methods))
+    return not any(project.access.authentication(route) for route in changing)
+
+
+def is_rest_view(project: Project, route: Route) -> bool:
+    bases = project.hierarchy.library_bases(route.cls) if route.cls is not None else ()
+    return any(name.startswith("rest_framework.") for base in bases for name in project.libraries.mro(base))
 
 
 def for_signing_in(project: Project, place: Location) -> bool:
