@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from backendlint.api import Fn, Project, Route, Value, Vid, bind, derived
+from backendlint.api import Fn, Project, Route, Value, Vid, bind, derived, receiver
 
 from .owners import OWNER, READING
 
@@ -67,10 +67,13 @@ def _is_auth(fn: Fn, value: Value) -> bool:
 
 
 def uses_caller(project: Project, route: Route, fn: Fn) -> bool:
-    """The caller takes part in what happens: a favourite, a comment, a record of who did it."""
+    """The caller takes part in what happens: a favourite (`user.liked.add(order)`), a comment, a record of who did it."""
     callers = _identities(project, route, fn)
     used = set().union(*(derived(fn, vid) for vid in callers)) if callers else set()
-    return any(set(call.passed) & used for call in fn.facts.calls)
+    return any(
+        set(call.passed) & used or (receiver(fn, call) in used and any(fn.const(vid) is ... for vid in call.passed))
+        for call in fn.facts.calls
+    )
 
 
 def _identities(project: Project, route: Route, fn: Fn) -> set[Vid]:

@@ -10,6 +10,7 @@ from backendlint.api import SAFE, Call, Fn, Hit, Project, Route, Step, told_once
 
 from .callers import compares_caller, uses_caller
 from .evidence import checked
+from .guards import example_of, guarded_models
 from .lookups import fetch, is_scoped
 from .parents import unscoped
 from .roles import by_role_alone, roles
@@ -36,6 +37,7 @@ def check(project: Project) -> Iterator[Hit]:
     reading = [route for route in owned if SAFE.issuperset(route.methods)]
     comparing = [route for route in owned if compares_caller(route, route.handler)]
     views = list(of_caller(project)) if bare else []
+    guarded = guarded_models(project) if bare else {}
     seen = set()
     found: dict[str, list[Hit]] = {}
     for route, call in fetching:
@@ -51,6 +53,8 @@ def check(project: Project) -> Iterator[Hit]:
             example = sibling(route, owned) or sibling(route, careful)
         if example is None and not named:
             example = next((view for view in views if of_one(view, route)), None)
+        if example is None and not named and not SAFE.issuperset(route.methods):
+            example = example_of(project, route, call, guarded)
         place = route.place if route.entry.decorator else route.handler.location(call.span)
         if example is None or place in seen or not usual(route, fetching, careful, bare):
             continue
