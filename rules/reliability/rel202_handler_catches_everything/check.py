@@ -1,6 +1,5 @@
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
@@ -9,6 +8,7 @@ from backendlint.api import (
     FEW,
     SLIPS,
     Block,
+    Call,
     Edit,
     FileFacts,
     Fix,
@@ -33,11 +33,13 @@ from backendlint.api import (
     told_once,
 )
 
+from .accepted import is_accepted
+
 CANCELLED = ("asyncio.CancelledError", "asyncio.exceptions.CancelledError", "anyio.get_cancelled_exc_class")
 EVERYTHING = ("builtins.BaseException",)
 STOPS = ("builtins.KeyboardInterrupt", "builtins.SystemExit", "builtins.GeneratorExit", *CANCELLED, *EVERYTHING)
-ACCEPTED = re.compile(r"#.*(noqa:?[^#]*\bE722\b|noqa\s*(#|$)|pylint: *disable=[^#]*\b(bare-except|W0702)\b)")
 PASSES_ON = ("set_exception", "put", "put_nowait", "append", "throw", "with_traceback", "completed", "send")
+ENDS = ("sys.exit", "os._exit", "builtins.SystemExit", "builtins.exit")
 ACTIVE, IDLE = "active", "idle"
 """The habit to write `except:` wherever others write `except Exception:`, where something happens then, and where nothing does."""
 HARMS = (" also swallows", " also turns")
@@ -174,8 +176,15 @@ def judged(project: Project, site: Place, lines: Sequence[str]) -> Iterator[Hit]
     cancelled = only_cancelled(types)
     if stopped_earlier(site) or passes_on(site) or (cancelled and is_awaiting_what_it_cancelled(site)):
         return
+    if ends_the_process(project, site):
+        return
     loops_on = goes_on_looping(site)
-    advice = (cancelled and not loops_on) or is_shielded(site) or is_accepted(site, lines) or only_collects(site)
+    advice = (
+        (cancelled and not loops_on)
+        or is_shielded(site)
+        or is_accepted(lines, clause(function, site.block).end_line)
+        or only_collects(site)
+    )
     advice = advice or project.layer(site.fn) == "migration" or "/migrations/" in f"/{site.fn.path}"
     advice = advice or only_makes_a_value(project, site)
     advice = advice or site.fn.is_module  # who stops it tries once more
@@ -241,9 +250,22 @@ def passes_on(site: Place) -> bool:
         given = list(call.passed)
         if name.rpartition(".")[2] in PASSES_ON and exception.intersection(spread(function, given)):
             return True
-        if name.endswith((".reraise", ".abort", "os.kill", ".unraisablehook")) or name in ("sys.exit", "os._exit"):
+        if name.endswith((".reraise", ".abort", "os.kill", ".unraisablehook")) or name in ENDS:
             return True
     return False
+
+
+def ends_the_process(project: Project, site: Place) -> bool:
+    """`except BaseException: return 1` in a function whose result is a process's status: `os._exit(monitor(pipe))`."""
+    edges = project.graph.callers(site.fn) if site.facts.exits == "return" else []
+    return bool(edges) and all(edge.call is not None and is_status(edge.caller, edge.call) for edge in edges)
+
+
+def is_status(fn: Fn, call: Call) -> bool:
+    """Whether nothing is done with what a call gives but to end the process with it."""
+    takers = [other for other in fn.calls if call.value in map(fn.untested, other.passed)]
+    names = [called_name(fn.file, fn.facts, other) for other in takers]
+    return bool(names) and all(name in ENDS for name in names)
 
 
 def spread(function: FunctionFacts, vids: list[int]) -> set[int]:
@@ -291,11 +313,6 @@ def only_collects(site: Place) -> bool:
     calls = calls_in(site.function, site.facts.group)
     names = [called_name(site.file, site.function, call).rpartition(".")[2] for call in calls]
     return names in (["result"], ["exception"]) and not calls[0].passed and not is_awaiting(site)
-
-
-def is_accepted(site: Place, lines: Sequence[str]) -> bool:
-    """A marker by which others' checks for this very flaw are silenced: `# noqa: E722`, and a bare `# noqa`."""
-    return ACCEPTED.search(lines[clause(site.function, site.block).end_line - 1]) is not None
 
 
 def is_shielded(site: Place) -> bool:
