@@ -184,6 +184,7 @@ def is_insisted(
         or is_ended_here(project, fn, item, made)
         or is_missing_file(made, caught)
         or is_wait(fn, handler, caught)
+        or is_logged(fn, item, handler, whole=True)
     ):
         return False
     is_answer = made.kind in policy.answer_kinds or has_status(fn, item)
@@ -346,12 +347,12 @@ def way_to(fn: Fn, item: Raise, handler: int) -> set[int]:
     return {number for number in around(fn.facts, item.block) if number >= handler}
 
 
-def is_logged(fn: Fn, item: Raise, handler: int, *, as_error: bool = False) -> bool:
-    """Whether the handler has logged the caught one before, with its traceback or (as an error, if that is asked for) its text;
-    also in either branch of an `if`."""
+def is_logged(fn: Fn, item: Raise, handler: int, *, as_error: bool = False, whole: bool = False) -> bool:
+    """Whether the handler has logged the caught one before, with its traceback or (as an error, if that is asked for; not where
+    the `whole` must be there) its text; also in either branch of an `if`."""
     inside = way_to(fn, item, handler)
     before = (call for call in calls_in(fn.facts, handler) if call.span < item.span)
-    logged = {call.block for call in before if logs(fn, call, handler, as_error=as_error)}
+    logged = {call.block for call in before if logs(fn, call, handler, as_error=as_error, whole=whole)}
     either = {
         block.parent
         for number, block in enumerate(fn.facts.blocks)
@@ -360,13 +361,15 @@ def is_logged(fn: Fn, item: Raise, handler: int, *, as_error: bool = False) -> b
     return not inside.isdisjoint(logged | either)
 
 
-def logs(fn: Fn, call: Call, handler: int, *, as_error: bool) -> bool:
+def logs(fn: Fn, call: Call, handler: int, *, as_error: bool, whole: bool = False) -> bool:
     if last(called_name(fn.file, fn.facts, call)) in PRINTED:
         return True
     found = log_call(fn.file, fn.facts, call)
     if not found:
         return False
-    return found.traceback or ((not as_error or found.level in ERRORS) and of_caught(fn.facts, handler, call.passed))
+    if found.traceback or whole:
+        return found.traceback
+    return (not as_error or found.level in ERRORS) and of_caught(fn.facts, handler, call.passed)
 
 
 def is_told_on(project: Project, fn: Fn, item: Raise, handler: int, *, whole: bool = False) -> bool:
