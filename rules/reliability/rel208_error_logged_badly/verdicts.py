@@ -90,8 +90,23 @@ def judged(file: FileFacts, function: FunctionFacts, handler: int) -> Iterator[V
         return
     if not any(of_caught(function, handler, inputs(call)) for call in calls):
         yield Verdict((told or logged)[0], None, "untold")
-    elif not told and not _TRIES.match(function.name) and not _raises_in_the_end(function, handler):
+    elif not told and not _TRIES.match(function.name) and not _comes_out(file, function, handler):
         yield Verdict(logged[0], None, "hidden")
+
+
+def _comes_out(file: FileFacts, function: FunctionFacts, handler: int) -> bool:
+    return _raises_in_the_end(function, handler) or _told_around(file, function, handler)
+
+
+def _told_around(file: FileFacts, function: FunctionFacts, handler: int) -> bool:
+    """What is tried on the way out of a failure (`except Exception: log.warning(...); try: drop(connection) ...`) that the outer
+    handler tells of, or raises again."""
+    blocks = function.blocks
+    outer = next((number for number in around(function, blocks[handler].parent) if blocks[number].kind == "except"), -1)
+    if outer < 0:
+        return False
+    logs = (log_call(file, function, call) for call in own_calls(function, outer))
+    return reraised(function, outer) is not None or any(found is not None and found.level in _TOLD for found in logs)
 
 
 def _raises_in_the_end(function: FunctionFacts, handler: int) -> bool:
