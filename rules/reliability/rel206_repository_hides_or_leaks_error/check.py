@@ -19,6 +19,7 @@ from backendlint.api import (
     clause,
     here_and_in,
     ingredients,
+    log_call,
     told_once,
     waits_there,
 )
@@ -103,6 +104,7 @@ def _hidden(project: Project, fn: Fn, index: int, block: Block) -> Iterator[Hit]
                     _is_agreed(fn, what)
                     or _only_updates(project, fn, block)
                     or (what == "`None`" and _keeps(project, fn, inside))
+                    or (what == "nothing" and _is_told(fn, inside))
                 )
                 yield Hit(
                     f"`{fn.name}()` returns {what}{FAILING}: its caller cannot tell a failure from an empty result and "
@@ -126,6 +128,12 @@ def _is_agreed(fn: Fn, what: str) -> bool:
         re.search(rf"\b{value}\b[`\s]*(to |when |if |on |where |in case )(.*)", item, re.DOTALL) for item in sentences
     ]
     return any(match is not None and SAYS.search(match[2]) is not None for match in told)
+
+
+def _is_told(fn: Fn, inside: frozenset[int]) -> bool:
+    """Whether the handler logs the failure in a function that never gives anything: no caller takes it for a result."""
+    gives = any(item.is_yield or (item.value >= 0 and fn.const(item.value) is not None) for item in fn.facts.returns)
+    return not gives and any(call.block in inside and log_call(fn.file, fn.facts, call) for call in fn.calls)
 
 
 def _only_updates(project: Project, fn: Fn, block: Block) -> bool:
