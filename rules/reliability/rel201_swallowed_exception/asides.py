@@ -4,7 +4,17 @@ from __future__ import annotations
 
 import re
 
-from backendlint.api import Call, Fn, Project, asks_nobody, fills_database, for_developers, only_by_hand, waits_there
+from backendlint.api import (
+    Call,
+    Fn,
+    Project,
+    asks_nobody,
+    fills_database,
+    for_developers,
+    for_tests,
+    only_by_hand,
+    waits_there,
+)
 
 from .expected import COUNTED
 from .places import CHANGES, STORES, Place
@@ -66,7 +76,7 @@ def is_aside(site: Place) -> bool:
     measured = any(site.word(call) in _RECORDS for call in site.calls)
     if ("log" in done or measured) and all(_is_said(site, call) for call in site.calls):
         return True
-    if fills_database(project, fn):
+    if fills_database(project, fn) or for_tests(project, fn):
         return True
     if not done & CHANGES and (for_developers(fn.path) or (not fn.is_module and only_by_hand(project, fn))):
         return True

@@ -62,12 +62,14 @@ def _of_text(fn: Fn, call: Call) -> bool:
 
 
 def _of_mapping(site: Place, call: Call) -> bool:
-    """`tool.get("shop", {})`, and `.get("name")` of what that gives: no client is asked with a default."""
+    """`tool.get("shop", {})`, and `.get("name")` of what that gives: no client is asked with a default; `fields.get("name")` of the
+    function's own `**fields`."""
     func = site.fn.unguarded(call.func)
     if func[0] != "attr" or func[2] != "get" or call.kwargs or call.awaited:
         return False
     base = site.fn.unguarded(func[1])
     inner = base[0] == "call" and _of_mapping(site, site.fn.calls[base[1]])
+    inner |= base[0] == "param" and site.function.params[base[1]].kind == "kwargs"
     return inner or (len(call.args) == 2 and is_default(site.function, call.args[1]))
 
 
