@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 from backendlint.api import FunctionFacts, SyntaxSite, Value
 
-from .values import conditions, is_constant, unguarded
+from .values import conditions, is_constant, unguarded, untested
 from .work import PROMISED
 
 _KIND = re.compile(r"(^|_)(type|kind)$")
@@ -96,7 +96,9 @@ def is_last_case(site: SyntaxSite, vid: int) -> bool:
 
 
 def _alike(function: FunctionFacts, one: int, other: int) -> bool:
-    """Whether two values are the same parameter, name or attribute of one."""
+    """Whether two values are one, the same parameter or name, or the same attribute of one."""
+    if untested(function, one) == untested(function, other):
+        return True
     ours, theirs = unguarded(function, one), unguarded(function, other)
     if ours[0] == theirs[0] == "attr":
         return bool(ours[2] == theirs[2]) and _alike(function, ours[1], theirs[1])

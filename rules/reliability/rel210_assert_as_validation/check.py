@@ -115,6 +115,7 @@ def _judged(site: SyntaxSite) -> Iterator[Hit]:
             or speaks_of_bug(node)
             or is_last_case(site, statement.value)
             or is_tested_before(site, statement.value)
+            or (not direct and is_as_asked(site, statement.value))
         )
         profile = "strict" if quiet or not seen else None
     source = f"`{direct[0]}`, which callers pass in" if direct else f"what `{looked_up[0]}` gave"

@@ -51,9 +51,10 @@ def is_decided_before(site: SyntaxSite, statement: Statement) -> bool:
 
 
 def is_as_asked(site: SyntaxSite, vid: int) -> bool:
-    """`assert len(hits) <= most` of what was asked for with `most`: that there is no more is the other side's promise."""
+    """`assert len(hits) <= most` of what was asked for with `most`, `assert row.port_id == port_id` of what was asked for by it:
+    that it is so is the other side's promise."""
     function, value = site.function, unguarded(site.function, vid)
-    if value[0] != "compare" or len(value[2]) != 2 or _COMPARES.isdisjoint(value[1]):
+    if value[0] != "compare" or len(value[2]) != 2 or not {*value[1]} <= {*_COMPARES, "=="}:
         return False
     for one, other in (value[2], value[2][::-1]):
         made = ingredients(function, (one,)) - ingredients(function, (other,))
@@ -61,7 +62,9 @@ def is_as_asked(site: SyntaxSite, vid: int) -> bool:
         given = ingredients(
             function, [item for call in calls if not site.span.holds(call.span) for item in call.passed]
         )
-        if other in given:
+        if other in given or unguarded(function, other) in (
+            unguarded(function, vid) for vid in given if unguarded(function, vid)[0] == "outer"
+        ):
             return True
     return False
 

@@ -69,7 +69,11 @@ def is_constant(function: FunctionFacts, vid: int) -> bool:
 
 
 def unguarded(function: FunctionFacts, vid: int) -> Value:
-    value = function.values[vid] if vid >= 0 else ("",)
-    while value[0] == "guard":
-        value = function.values[value[1]]
-    return value
+    return function.values[untested(function, vid)] if vid >= 0 else ("",)
+
+
+def untested(function: FunctionFacts, vid: int) -> int:
+    """The value as it was before any test of it."""
+    while function.values[vid][0] == "guard":
+        vid = function.values[vid][1]
+    return vid
