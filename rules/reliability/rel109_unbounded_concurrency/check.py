@@ -92,15 +92,15 @@ def _leaves(fn: Fn, start: Call) -> bool:
 
 
 def _of_parts(project: Project, fn: Fn, start: Call) -> bool:
-    """`gather(*[listener.told(event) for listener in self.listeners])`: methods of objects that make up the program, which are
-    as many as somebody has set up, and no rows of a table."""
+    """`gather(*[listener.told(event) for listener in self.listeners])`, `create_task(tell(listener, event))`: objects that make up
+    the program, which are as many as somebody has set up, and no rows of a table."""
     for call in fn.calls:
-        base = receiver(fn, call)
-        if base < 0 or not start.span.holds(call.span) or fn.unguarded(base)[0] != "elem":
-            continue
-        classes = [project.classes[ref.name] for ref in project.refs(fn, base) if ref.kind == "inst"]
-        if classes and all(_is_part(project, cls) for cls in classes):
-            return True
+        for vid in (receiver(fn, call), *call.passed) if start.span.holds(call.span) else ():
+            if vid < 0 or fn.unguarded(vid)[0] not in ("elem", "unpack"):
+                continue
+            classes = [project.classes[ref.name] for ref in project.refs(fn, vid) if ref.kind == "inst"]
+            if classes and all(_is_part(project, cls) for cls in classes):
+                return True
     return False
 
 
