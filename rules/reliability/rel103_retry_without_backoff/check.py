@@ -21,6 +21,7 @@ STEADY = 2
 """Seconds between the attempts of a loop that no client waits for."""
 CONFLICT = re.compile(r"Serialization|Deadlock|LockNotAvailable|40001|40P01|\b(database|table) is locked")
 """What databases raise when two transactions get in each other's way: the next attempt finds the other one gone."""
+CLOCKS = frozenset({"time", "monotonic", "perf_counter"})
 LOCKS = re.compile(r"(^|_)acquire\w*_(lock|mutex|lease)s?$", re.IGNORECASE)
 """Names of functions that take a lock, if nobody else has it."""
 
@@ -92,6 +93,16 @@ def _conflicts(policy: Policy) -> bool:
     return False
 
 
+def _until_a_deadline(policy: Policy) -> bool:
+    """`while time.monotonic() < deadline:`, again after a pause: somebody waits there until another one is ready."""
+    block = policy.fn.facts.blocks[policy.block] if policy.kind == "loop" and policy.block >= 0 else None
+    if block is None or block.kind != "while" or policy.backoff != "constant":
+        return False
+    test = policy.fn.unguarded(block.value)
+    asked = (policy.fn.unguarded(vid) for vid in test[2]) if test[0] == "compare" else ()
+    return any(value[0] == "call" and policy.fn.callee_name(policy.fn.calls[value[1]]) in CLOCKS for value in asked)
+
+
 def _takes_lock(policy: Policy) -> bool:
     """`if acquire_row_locks(rows): break`: what is waited for is that another one gives it back."""
     asked = [policy.fn.callee_name(call) for call in policy.calls] if policy.kind == "loop" else []
@@ -111,13 +122,14 @@ def _is_slow(project: Project, policy: Policy) -> bool:
 
 def _is_soft(project: Project, policy: Policy) -> bool:
     """What is slow, a second attempt alone, what runs once (a script that waits for its database), a lost race, a lock that
-    another one has, what mends the failure first, and what keeps a task alive."""
+    another one has, what waits until a deadline, what mends the failure first, and what keeps a task alive."""
     return (
         _is_slow(project, policy)
         or policy.once_more
         or policy.tends
         or _conflicts(policy)
         or _takes_lock(policy)
+        or _until_a_deadline(policy)
         or runs_by_hand(project, policy.fn)
         or project.layer(policy.fn) == "migration"
         or _mends(project, policy)

@@ -343,10 +343,10 @@ class Retries:
                 names = {ref.name for ref in self.project.callees(fn, call)}
                 if names & {"itertools.count", "itertools.repeat"} and len(call.args) < 2:
                     return self._gives_up(fn, loop), None
-                known = self.project.constants(fn, call.args[-1]) if call.args else None
-                number = known[0] if known and isinstance(known[0], int) else None
-                return True, number
-            return True, None
+                known = self.project.constants(fn, call.args[0]) if len(call.args) == 1 else None
+                if known and isinstance(known[0], int):
+                    return True, known[0]
+            return True, numbers.rounds_of(self.project, fn, loop)
         if fn.const(block.value) is not ... or until_success(fn, loop):
             return self._gives_up(fn, loop), None
         return True, rounds(fn, block.value)
