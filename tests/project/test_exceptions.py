@@ -248,3 +248,35 @@ PEEWEE = """
 def test_the_exceptions_of_two_libraries_models_are_told_apart(name: str, expected: set[str]) -> None:
     project = build(app=PEEWEE)
     assert set(project.exceptions.escaping(fn(project, f"app.{name}"))) == expected
+
+
+def test_a_handler_raises_only_where_something_was_tried() -> None:
+    """`if wanted: ...` is all that is tried: without it nothing fails."""
+    body = """
+def keys(rows, wanted=None):
+    try:
+        if wanted is not None:
+            rows = rows.only(wanted)
+    except ValueError:
+        raise Other(wanted)
+    return rows
+
+def both(rows, wanted=None):
+    try:
+        rows.load()
+        if wanted is not None:
+            rows = rows.only(wanted)
+    except ValueError:
+        raise Other(wanted)
+    return rows
+
+def f(rows):
+    return keys(rows)
+
+def g(rows, text):
+    return keys(rows, text)
+
+def h(rows):
+    return both(rows)
+"""
+    assert [escaping(body, name) for name in ("f", "g", "h")] == [set(), {"Other"}, {"Other"}]

@@ -25,6 +25,7 @@ _WENT_WRONG = re.compile(
 )
 """Words of a sentence that tells of a failure."""
 _FAILED = re.compile(r"(^|[_-])(error|fail(ed|ure)?)$", re.IGNORECASE)
+_FLAGS = ("success", "ok")
 _MADE = re.compile(r"(^|\.)_*[A-Z]\w*$")
 """A class that is called."""
 _NOTHING = (("dict", ()), ("list", ()), ("tuple", ()))
@@ -93,11 +94,18 @@ def _says_so_anyway(given: Given, usual: Sequence[Given]) -> bool:
 def _flagged(fn: Fn, vid: Vid) -> bool:
     """`{"success": False}`, `{"status": "refund_failed"}`."""
     for name, said in _entries(fn, vid):
-        if name in ("success", "ok") and said is False:
+        if name in _FLAGS and said is False:
             return True
         if name in ("status", "state", "result") and isinstance(said, str) and _FAILED.search(said):
             return True
     return False
+
+
+def reports(fn: Fn, given: Given) -> bool:
+    """`{"success": reached}`: whether it went well is what the answer is there to say."""
+    dicts = (fn.unguarded(vid) for vid in given.parts if vid >= 0)
+    flags = (vid for value in dicts if value[0] == "dict" for key, vid in value[1] if fn.const(key) in _FLAGS)
+    return any(fn.const(vid) is ... for vid in flags)
 
 
 def _entries(fn: Fn, vid: Vid) -> list[tuple[object, object]]:

@@ -21,7 +21,7 @@ from backendlint.api import (
 
 from .answered import raised
 from .attempts import computes, is_the_same
-from .bodies import Given, denies, given_by, is_empty, is_fixed, refuses, tells
+from .bodies import Given, denies, given_by, is_empty, is_fixed, refuses, reports, tells
 from .choices import chosen_by_client, is_chosen, is_explained, sorted_out, speaks_of
 from .statuses import EVERY, OK, SERVER, mismatch, states_another
 
@@ -70,7 +70,8 @@ def _throughout(hit: Hit, places: str) -> str:
 def _found(project: Project) -> Iterator[Hit]:
     """One hit an answer inside an `except` block of a handler.
 
-    Where other answers say in a body of 200 that something failed, and nothing is written, whether it works is what is asked: advice.
+    Where other answers say in a body of 200 that something failed, or how it went, and nothing is written, whether it works is what
+    is asked: advice.
     """
     for fqn, routes in project.route_functions.items():
         fn = project.functions[fqn]
@@ -80,7 +81,7 @@ def _found(project: Project) -> Iterator[Hit]:
         handlers = [_handler(fn, item.answer.block) for item in given]
         usual = [item for item, number in zip(given, handlers, strict=True) if number < 0]
         asked = not project.effects.has(fn, "db-write", "commit") and any(
-            not item.answer.failed and tells(fn, -1, item) for item in usual
+            not item.answer.failed and (tells(fn, -1, item) or reports(fn, item)) for item in usual
         )
         for item, number in zip(given, handlers, strict=True):
             if number < 0 and refuses(fn, item, usual):

@@ -77,7 +77,7 @@ def mismatch(project: Project, fn: Fn, handler: int, types: tuple[str, ...], sta
     if not types:
         return None
     if status >= 500:
-        missing = all(_is_missing(project, name) and _is_asked_for(project, fn, name) for name in types)
+        missing = all(_is_missing(project, name) and _is_asked_for(project, fn, handler, name) for name in types)
         if missing and not _own_file(fn, handler, types):
             return f"answers {status}", "what is not there is reported as a failure of the server"
         if _is_malformed(project, fn, handler, types):
@@ -133,11 +133,12 @@ def _is_missing(project: Project, name: str) -> bool:
     return says_missing(name) and not _LACKS.search(name.rpartition(".")[2])
 
 
-def _is_asked_for(project: Project, fn: Fn, name: str) -> bool:
-    """Whether what an exception of the project is about is what the endpoint is about: a missing `SigningKey` is none that a
-    client asks `/ferries/{ferry_id}` for. A name that says nothing (`NotFound`) may be."""
+def _is_asked_for(project: Project, fn: Fn, handler: int, name: str) -> bool:
+    """Whether what is not there is what the request asks for: by what the query looks for; of an exception of the project, by what
+    the endpoint is about: a missing `SigningKey` is none that a client asks `/ferries/{ferry_id}` for. A name that says nothing
+    (`NotFound`) may be."""
     if name not in project.classes:
-        return True
+        return project.error_paths.asked_in(fn, fn.facts.blocks[handler].group, name)
     about = set(identifier_words(name.rpartition(".")[2])) - _SAYS_NOTHING
     said = [fn.facts.qualname, *(route.path for route in project.route_functions[fn.fqn])]
     asked = {word.rstrip("s") for text in said for word in identifier_words(text)}

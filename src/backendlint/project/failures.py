@@ -12,7 +12,8 @@ from backendlint.facts.within import below
 from backendlint.project.decorators import made_within
 from backendlint.project.entities import Fn
 from backendlint.project.exceptions import Escape
-from backendlint.project.lookups import MISSING, asked_for, chain, of_failure, provoked
+from backendlint.project.foundbefore import met_before
+from backendlint.project.lookups import MISSING, asked_for, asked_in, chain, of_failure, provoked
 from backendlint.project.mapped import Mapped
 from backendlint.project.once import first_time_only
 
@@ -93,6 +94,8 @@ class Failures:
                     continue
                 kind = self.judge(fn, name)
                 if not kind:
+                    continue
+                if kind in ("domain", "not-found") and met_before(self.project, fn, escape):
                     continue
                 refused = kind == "domain" and self._of_input(fn, name)
                 if not self.mapped.covers(fn, name, domain=refused) and not self._asked_above(fn, name):
@@ -239,6 +242,10 @@ class Failures:
     def asked_for(self, fn: Fn, name: str) -> bool:
         """Whether the query behind a not-found exception looks for something that the request named."""
         return asked_for(self.project, fn, name)
+
+    def asked_in(self, fn: Fn, group: int, name: str) -> bool:
+        """The same of one that a handler catches around a `try`."""
+        return asked_in(self.project, fn, group, name)
 
     def provoked(self, fn: Fn, name: str) -> bool:
         """Whether an exception that leaves a handler hangs on what its request says."""

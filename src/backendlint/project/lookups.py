@@ -64,7 +64,30 @@ def chain(project: Project, fn: Fn, name: str) -> list[tuple[Fn, Escape]]:
 
 def asked_for(project: Project, fn: Fn, name: str) -> bool:
     """Whether the query behind a not-found exception of a handler looks for something that the request named."""
-    steps = chain(project, fn, name)
+    return _asks(project, chain(project, fn, name))
+
+
+def asked_in(project: Project, fn: Fn, group: int, name: str) -> bool:
+    """The same of an exception that the handler catches around a `try`; True where nothing is seen that raises it there."""
+    ways = _raised_in(project, fn, below(fn.facts, group), name)
+    return not ways or any(_asks(project, way) for way in ways)
+
+
+def _raised_in(project: Project, fn: Fn, tried: frozenset[int], name: str) -> list[list[tuple[Fn, Escape]]]:
+    """The chains by which an exception comes out of the calls of some blocks."""
+    ways = [
+        [(fn, Escape(name, site.call.span, site.call.block, None, site, None))]
+        for site in project.effects.direct(fn)
+        if site.call.block in tried and name in map(project.libraries.canonical, site.model.raises)
+    ]
+    for edge in project.graph.callees(fn):
+        further = chain(project, edge.callee, name) if edge.block in tried else []
+        if further:
+            ways.append([(fn, Escape(name, edge.span, edge.block, None, None, edge)), *further])
+    return ways
+
+
+def _asks(project: Project, steps: list[tuple[Fn, Escape]]) -> bool:
     if not steps or steps[-1][1].site is None:
         return False
     last, escape = steps[-1]
@@ -104,6 +127,7 @@ def provoked(project: Project, fn: Fn, name: str) -> bool:
     steps = chain(project, fn, name)
     if len(steps) < 2:
         return bool(steps)
+    steps = _to_the_cause(project, steps)
     last, escape = steps[-1]
     if of_failure(project, last, escape) or _OUTAGE.search(name.rpartition(".")[2]):
         return False
@@ -139,6 +163,20 @@ def provoked(project: Project, fn: Fn, name: str) -> bool:
             return False
         last, inner = caller, above
     return _of_request(project, last, [vid for vid in given if not _authenticated(last, vid)])
+
+
+def _to_the_cause(project: Project, steps: list[tuple[Fn, Escape]]) -> list[tuple[Fn, Escape]]:
+    """`except RowMissing: raise KeyUnknown(kid)`: on to what raises that, where one call alone does."""
+    last, escape = steps[-1]
+    block = last.inside(escape.block, "except") if escape.statement is not None else None
+    if block is None:
+        return steps
+    types = project.exceptions.caught_types(last, block)
+    told = [name for name in types if name in project.classes or project.exception_kind(name) == "not-found"]
+    ways = [way for name in told for way in _raised_in(project, last, below(last.facts, block.group), name)]
+    if len(ways) != 1 or len(told) < len(types):
+        return steps
+    return [*steps[:-1], *_to_the_cause(project, ways[0])]
 
 
 def _handed_on(fn: Fn, call: Call) -> list[Vid]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, NamedTuple
 
 from backendlint.facts.model import Span, Value, Vid
+from backendlint.facts.within import below
 from backendlint.project.binding import Bound, bind, unchanged
 from backendlint.project.calls import Edge
 from backendlint.project.entities import Fn
@@ -54,8 +55,26 @@ class Provisos:
     def _of_block(self, fn: Fn, block: int) -> tuple[frozenset[Proviso], list[tuple[Span, frozenset[Proviso]]]]:
         """What the branches around a block say, and beside it what those say that leave the function."""
         around = _NONE.union(*(self._test(fn, test, outcome) for test, outcome in fn.tests_of(block)))
+        around |= _NONE.union(
+            *(self._tried(fn, item.group) for _, item in fn.blocks_of(block) if item.kind == "except")
+        )
         above = {number for number, _ in fn.blocks_of(block)}
         return around, [(span, said) for parent, span, said in self._left(fn) if parent in above]
+
+    def _tried(self, fn: Fn, group: int) -> frozenset[Proviso]:
+        """What must hold for anything to fail in a `try`: `try: if form: parse(form) ...`."""
+        tried = below(fn.facts, group)
+        facts = (
+            fn.facts.calls,
+            fn.facts.bindings,
+            fn.facts.stores,
+            fn.facts.returns,
+            fn.facts.raises,
+            fn.facts.statements,
+        )
+        work = {item.block for items in facts for item in items if item.block in tried}
+        tests = [(self._test(fn, test, outcome) for test, outcome in fn.tests_of(block)) for block in work]
+        return frozenset.intersection(*(_NONE.union(*said) for said in tests)) if tests else _NONE
 
     def _left(self, fn: Fn) -> list[tuple[int, Span, frozenset[Proviso]]]:
         """`if not strict: return`: what follows is reached with `strict` alone."""
