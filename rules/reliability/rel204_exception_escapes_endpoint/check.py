@@ -117,8 +117,9 @@ def _of_bad_input(project: Project) -> Iterator[Hit]:
         if not calls or route is None or project.error_paths.mapped.covers(fn, "builtins.ValueError"):
             continue
         what = fn.callee_name(calls[0])
+        error = "InvalidOperation" if what == "Decimal" else "ValueError"
         yield Hit(
-            f"`{what}()` in the handler `{fn.name}()` of {route.label} takes what the client sent: any other text raises ValueError, "
+            f"`{what}()` in the handler `{fn.name}()` of {route.label} takes what the client sent: any other text raises {error}, "
             "and the client gets a 500 for its own mistake; catch it and answer 400, or let the framework convert it.",
             fn.location(calls[0].span),
             related=tuple(fn.step(call.span, "and here") for call in calls[1:SHOWN]),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
@@ -12,35 +13,72 @@ from backendlint.project.uses import ingredients
 
 if TYPE_CHECKING:
     from backendlint.project.model import Project
+    from backendlint.project.routes.model import Route
 
-_CONVERTS = frozenset({"builtins.int", "builtins.float", "uuid.UUID"})
+_REFUSED = "builtins.ValueError"
+_CONVERTS = {
+    "builtins.int": _REFUSED,
+    "builtins.float": _REFUSED,
+    "uuid.UUID": _REFUSED,
+    "decimal.Decimal": "decimal.InvalidOperation",
+}
+"""What makes a value of a text, and what it raises for any other."""
 _FIELDS = frozenset({"args", "values", "form", "GET", "POST", "query_params", "query"})
 """Parts of a request that hold texts which the client chooses freely."""
+_BODY = frozenset({"data", "json", "get_json"})
+"""And what may have been held against a schema first."""
+_NAMED = re.compile(r"\{(\w+)\}")
 _PASSES = frozenset({"guard", "mut", "store", "setattr"})
 _KEEPS = frozenset({"get", "pop", "copy", "strip", "replace", "lower", "upper", "getlist", "split"})
 _TESTS = frozenset(
     {"isdigit", "isdecimal", "isnumeric", "match", "fullmatch", "is_valid", "validate", "validate_on_submit"}
 )
+_CHECKS = frozenset({"is_valid", "validate", "model_validate", "load", "parse_obj"})
+"""What holds a body against a schema."""
 _LEAVES = ("return", "raise", "continue", "break")
-_REFUSAL = "builtins.ValueError"
 MAX_STEPS = 10
 
 
 def unguarded_conversions(project: Project, fn: Fn) -> Iterator[Call]:
-    """Conversions of query parameters and form fields in a handler, whose ValueError leaves it."""
-    calls = [call for call in fn.calls if len(call.args) == 1 and _converts(fn, call)]
+    """Conversions of query parameters, form fields and parts of the body in a handler, whose error leaves it."""
+    calls = [(call, error) for call in fn.calls if len(call.args) == 1 and (error := _refusal(fn, call))]
     if not calls or validated_by_decorator(project, fn):
         return
-    reads = {item.vid for item in request_reads(project, fn) if item.name in _FIELDS}
-    for call in calls if reads else ():
+    checked = any(fn.callee_name(call) in _CHECKS for call in fn.calls)
+    parts = _FIELDS if checked else _FIELDS | _BODY
+    reads = {item.vid for item in request_reads(project, fn) if item.name in parts} | set(_texts(project, fn))
+    for call, error in calls if reads else ():
         read = _is_client_text(fn, call.args[0], reads)
-        if read and not _is_tested(fn, call) and project.exceptions.caught_by(fn, call.block, _REFUSAL) < 0:
+        if (
+            read
+            and not _is_asked_for(fn, call)
+            and not _is_tested(fn, call)
+            and project.exceptions.caught_by(fn, call.block, error) < 0
+        ):
             yield call
 
 
-def _converts(fn: Fn, call: Call) -> bool:
+def _texts(project: Project, fn: Fn) -> Iterator[Vid]:
+    """Parameters that the framework fills from the path or the query with whatever text the client has put there."""
+    routes = [route for route in project.route_functions[fn.fqn] if route.kind == "http"]
+    filled = [_free(project, fn, route) for route in routes]
+    free = set.intersection(*filled) if filled else set()
+    return (vid for vid in fn.made_by("param") if fn.facts.values[vid][1] in free)
+
+
+def _free(project: Project, fn: Fn, route: Route) -> set[int]:
+    """By its types, and of a view set (`{pk}`) by its pattern."""
+    found = {param.index for param in route.params if param.origin in ("path", "query", "form") and not param.type}
+    if fn.cls is None or project.hierarchy.attribute(fn.cls, "lookup_value_regex") is None:
+        named = {param.name: index for index, param in enumerate(fn.facts.params)}
+        found |= {named[name] for name in _NAMED.findall(route.path) if name in named and name not in route.converters}
+    return found - {param.index for param in route.params if param.type}
+
+
+def _refusal(fn: Fn, call: Call) -> str:
+    """What a conversion raises for a text that is none of its own; "" for other calls."""
     value = fn.value(call.func)
-    return bool(value[0] == "name" and value[1] in _CONVERTS)
+    return _CONVERTS.get(str(value[1]), "") if value[0] == "name" else ""
 
 
 def _is_client_text(fn: Fn, vid: Vid, reads: set[Vid]) -> bool:
@@ -84,6 +122,13 @@ def _is_tested(fn: Fn, call: Call) -> bool:
     return any(
         other.value in asked and (fn.callee_name(other) in _TESTS or _takes(fn, other, text)) for other in fn.calls
     )
+
+
+def _is_asked_for(fn: Fn, call: Call) -> bool:
+    """Whether a parameter has gone to another call before, which looks for it, and answers where there is no such thing."""
+    text = fn.unguarded(call.args[0])
+    before = (other for other in fn.calls if other.span[2:] <= call.span[:2]) if text[0] == "param" else ()
+    return any(fn.unguarded(vid) == text for other in before for vid in other.passed)
 
 
 def _takes(fn: Fn, call: Call, text: Value) -> bool:
