@@ -26,6 +26,18 @@ def rows_read(project: Project, fn: Fn) -> set[Vid]:
     return {vid for call in calls for vid in derived(fn, call.value)}
 
 
+def is_row(project: Project, fn: Fn, vid: Vid) -> bool:
+    """One of a model's objects by its type, or part of one: an item of a query, what a row refers to; not what is made there or
+    passed in."""
+    made = fn.unguarded(vid)
+    if made[0] not in ("elem", "unpack", "item", "attr"):
+        return False
+    refs = project.refs(fn, vid)
+    classes = [project.classes[ref.name] for ref in refs if ref.kind == "inst" and ref.name in project.classes]
+    typed = bool(classes) and all(project.hierarchy.role(cls) == "model" for cls in classes)
+    return typed or (made[0] == "attr" and is_row(project, fn, made[1]))
+
+
 def from_rows(project: Project, fn: Fn, call: Call) -> bool:
     """`code, owner = ship.flag.split(":")`, then `get(code=code, owner=owner)`: what rows say of others; and what a form has looked
     for while it was cleaned."""
