@@ -80,7 +80,7 @@ def _judged(site: Place) -> Iterator[Hit]:
         parses
         or is_aside(site)
         or is_patch(site.project, site.fn)
-        or (kind == "failure" and is_system_check(site.project, site.fn))
+        or (kind == "failure" and (site.fn.is_module or is_system_check(site.project, site.fn)))
         or is_quiet(site, outcome)
         or (kind == "failure" and outcome in NOTHING_FOUND and hides_database(site))
         or (kind == "failure" and WAITING_FUNCTION.fullmatch(function.name) is not None)
