@@ -188,6 +188,7 @@ def judged(project: Project, site: Place, lines: Sequence[str]) -> Iterator[Hit]
     advice = advice or project.layer(site.fn) == "migration" or "/migrations/" in f"/{site.fn.path}"
     advice = advice or only_makes_a_value(project, site)
     advice = advice or site.fn.is_module  # who stops it tries once more
+    advice = advice or is_thread(project, site.fn)
     advice = advice or (only_awaits(site) and is_awaiting_what_it_cancelled(site))
     where = f" in `{function.name}()`" if function.name else ""
     yield Hit(
@@ -259,6 +260,11 @@ def ends_the_process(project: Project, site: Place) -> bool:
     """`except BaseException: return 1` in a function whose result is a process's status: `os._exit(monitor(pipe))`."""
     edges = project.graph.callers(site.fn) if site.facts.exits == "return" else []
     return bool(edges) and all(edge.call is not None and is_status(edge.caller, edge.call) for edge in edges)
+
+
+def is_thread(project: Project, fn: Fn) -> bool:
+    """`run()` of a thread, to which no stop ever comes: signals are for the main one."""
+    return fn.name == "run" and fn.cls is not None and "threading.Thread" in project.hierarchy.library_bases(fn.cls)
 
 
 def is_status(fn: Fn, call: Call) -> bool:
