@@ -138,7 +138,10 @@ def _only_imports(file: FileFacts, function: FunctionFacts, tried: int) -> bool:
 
 
 def _only_ends(file: FileFacts, function: FunctionFacts, tried: int) -> bool:
-    """Whether nothing is tried but to close, stop or cancel something."""
+    """Whether nothing is tried but to close, stop or cancel something, or to wait for what has been cancelled."""
     calls = [call for call in calls_in(function, tried) if log_call(file, function, call) is None]
     names = [called_name(file, function, call).rpartition(".")[2] for call in calls]
-    return bool(names) and all(_ENDS.fullmatch(name) for name in names)
+    if not calls:
+        before = (call for call in function.calls if call.span < function.blocks[tried].span)
+        return any(called_name(file, function, call).rpartition(".")[2] == "cancel" for call in before)
+    return all(_ENDS.fullmatch(name) for name in names)
