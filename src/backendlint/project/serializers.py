@@ -9,6 +9,7 @@ from backendlint.facts.model import Call, Vid
 from backendlint.findings.model import Location, Step
 from backendlint.project.associations import Relation, declared, is_inner
 from backendlint.project.binding import bind, unchanged
+from backendlint.project.chosenfields import Chosen, chosen
 from backendlint.project.entities import Cls, Fn, Refs
 from backendlint.project.inhand import looks_first
 from backendlint.project.loops import block_at
@@ -108,7 +109,8 @@ def _routed(project: Project) -> dict[str, set[str]]:
 
 
 def _call(project: Project, fn: Fn, call: Call, serializer: Cls) -> Iterator[Serialized]:
-    yield from _judged(project, fn, call.args[0], serializer, fn.location(call.span), fn.fqn)
+    left = chosen(project, serializer, fn, call)
+    yield from _judged(project, fn, call.args[0], serializer, fn.location(call.span), fn.fqn, left)
 
 
 def _view(project: Project, cls: Cls) -> Iterator[Serialized]:
@@ -164,13 +166,13 @@ def _lists(project: Project, base: str) -> bool:
 
 
 def _judged(
-    project: Project, fn: Fn, vid: Vid, serializer: Cls, place: Location, function: str
+    project: Project, fn: Fn, vid: Vid, serializer: Cls, place: Location, function: str, left: Chosen | None = None
 ) -> Iterator[Serialized]:
     origins = [item for item in project.origins.of(fn, vid) if item.known and "none" not in item.ops]
     origins = [item for item in origins if item.steps and not filters_one(project, item)]
     if not origins or _of_another(project, fn, vid, serializer):
         return
-    for read in field_reads(project, serializer):
+    for read in field_reads(project, serializer, left):
         for origin in origins:
             whole = (*origin.path, *read.path)
             loaded = origin.loads.has(whole) or _loaded_elsewhere(origin, origins, whole)
@@ -222,21 +224,23 @@ def _leads_back(project: Project, serializer: Cls, read: FieldRead, before: Path
     return whole and project.associations.leads_back((*before, *read.path)[:-1], found[-1])
 
 
-def field_reads(project: Project, serializer: Cls, prefix: Path = (), depth: int = 0) -> list[FieldRead]:
-    """Fields of a serializer that need more than the object's own row."""
+def field_reads(
+    project: Project, serializer: Cls, left: Chosen | None = None, prefix: Path = (), depth: int = 0
+) -> list[FieldRead]:
+    """Fields of a serializer that need more than the object's own row, of those that its constructor leaves."""
     model = model_of(project, serializer)
     if model is None or depth > MAX_DEPTH:
         return []
     found: list[FieldRead] = []
-    shown, hidden = _shown_fields(project, serializer), _taken_out(project, serializer)
+    shown, left = _shown_fields(project, serializer), left or chosen(project, serializer)
     stated = [(owner, *item) for owner in project.hierarchy.mro(serializer) for item in owner.facts.attributes.items()]
-    fields = [item for item in stated if (shown is None or item[1] in shown) and item[1] not in hidden]
+    fields = [item for item in stated if (shown is None or item[1] in shown) and left.leaves(item[1])]
     for owner, name, vid in fields:
         found += _field(project, owner, name, vid, serializer, model, prefix, depth)
     for owner, name, vid in fields:
         found += _method_field(project, owner, name, vid, serializer, prefix)
-    for name in sorted((shown or set()) - {name for _, name, _ in stated} - hidden):
-        found += _property(project, model, name, prefix)
+    for name in sorted((shown or set()) - {name for _, name, _ in stated}):
+        found += _property(project, model, name, prefix) if left.leaves(name) else ()
     return found
 
 
@@ -264,7 +268,8 @@ def _field(
     if path and (nested is not None or len(parts) > len(path) or _reads_row(project, owner.owner, call)):
         yield FieldRead((*prefix, *path), owner.owner.location(call.span), f"`{name}` reads `{'.'.join(path)}`", None)
         if nested is not None:
-            yield from field_reads(project, nested, (*prefix, *path), depth + 1)
+            inner = chosen(project, nested, owner.owner, call)
+            yield from field_reads(project, nested, inner, (*prefix, *path), depth + 1)
 
 
 def _reads_row(project: Project, fn: Fn, call: Call) -> bool:
@@ -273,17 +278,6 @@ def _reads_row(project: Project, fn: Fn, call: Call) -> bool:
     return bool(names & {"StringRelatedField", "SlugRelatedField"}) or (
         "PrimaryKeyRelatedField" in names and fn.const(call.kwarg("many")) is True
     )
-
-
-def _taken_out(project: Project, serializer: Cls) -> set[object]:
-    """Fields that the constructor takes out, or leaves only where they are asked for: `self.fields.pop("lines")`."""
-    makers = [cls.methods["__init__"] for cls in project.hierarchy.mro(serializer) if "__init__" in cls.methods]
-    return {
-        maker.const(call.args[0])
-        for maker in makers
-        for call in maker.calls
-        if call.args and maker.dotted(call.func).endswith(".fields.pop")
-    }
 
 
 def _method_field(
