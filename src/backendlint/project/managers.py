@@ -42,13 +42,14 @@ class Managers:
                 cls
                 for owner in self.resolver.project.hierarchy.mro(model)
                 for name in owner.facts.attributes
-                for ref in self._field(owner, name)
+                for ref in self.field(owner, name)
                 for cls in self._behind(ref)
             )
             found = self._classes[model.fqn] = tuple(dict.fromkeys(made))
         return found
 
-    def _field(self, owner: Cls, name: str) -> Refs:
+    def field(self, owner: Cls, name: str) -> Refs:
+        """What a class's attribute holds, where a call makes it."""
         value = owner.owner.value(owner.facts.attributes[name])
         return self.resolver.field(owner, name) if value[0] == "call" else ()
 

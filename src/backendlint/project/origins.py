@@ -15,6 +15,7 @@ from backendlint.project.holding import assigned, parts
 from backendlint.project.libraries_model import CallModel
 from backendlint.project.loaders import EVERYTHING, LOADS, NOTHING, Loads, loads_of
 from backendlint.project.loops import behind, going_through, plain
+from backendlint.project.managerrows import ManagerRows
 from backendlint.project.presence import of_query
 from backendlint.project.rowlocks import asks_for_none
 
@@ -106,6 +107,7 @@ class Origins:
     def __init__(self, project: Project) -> None:
         self.project = project
         self._known: dict[tuple[str, Vid], tuple[Origin, ...]] = {}
+        self.managed = ManagerRows(project)
 
     @cached_property
     def loaded_later(self) -> dict[tuple[str, Vid], list[tuple[Call, CallModel]]]:
@@ -132,15 +134,16 @@ class Origins:
         key = (fn.fqn, vid)
         found = self._known.get(key)
         if found is None:
-            walk = _Walk(self.project)
+            walk = _Walk(self.project, self.managed)
             walk.visit(fn, vid, (), (), None, 0)
             found = self._known[key] = tuple(walk.found[:MAX_ORIGINS])
         return found
 
 
 class _Walk:
-    def __init__(self, project: Project) -> None:
+    def __init__(self, project: Project, managed: ManagerRows) -> None:
         self.project = project
+        self.managed = managed
         self.found: list[Origin] = []
         self._seen: dict[tuple[str, Vid, Path], tuple[int, int, int, int] | None] = {}
         """How many steps led to a value, which of the origins were found by it, and how many slices were taken before; None
@@ -286,13 +289,15 @@ class _Walk:
             if ref.kind == "class" and any(
                 map(self.project.resolver.managers.stands_for_owner, self.project.refs(fn, vid))
             ):
-                self._end(steps, path)  # `self.model.objects`
+                self._end(steps, path, loads=self.managed.loads(cls.fqn, name).under(path))  # `self.model.objects`
                 return
-            if self.project.associations.find(cls, name) is not None and ref.kind == "inst":
+            relation = self.project.associations.find(cls, name) if ref.kind == "inst" else None
+            if relation is not None:
                 before = len(self.found)
                 self.visit(fn, base, (name, *path), steps, context, depth)
                 if len(self.found) == before:
                     self._end(steps, (name, *path), known=not self._lent(fn, base))
+                self.found[before:] = [self.managed.of_relation(item, relation, path) for item in self.found[before:]]
                 return
             method = self.project.method(cls, name)
             if method is not None and method.kind == "property":
@@ -321,8 +326,9 @@ class _Walk:
         target = self.project.modules.resolve(dotted, fn.file.module)
         if target.kind == "variable" and target.file is not None and not target.rest:
             self.visit(self.project.module_function(target.file), target.vid, path, steps, None, depth)
-        elif target.kind == "class" and target.rest:
-            self._end(steps, path)
+        elif target.kind == "class" and target.rest and target.file is not None:
+            rows = self.managed.loads(f"{target.file.module}.{target.name}", target.rest[0])
+            self._end(steps, path, loads=rows.under(path))
 
     def _of_a_name(self, fn: Fn, call: Call) -> bool:
         """Whether a dotted name is called that begins in the project: `Order.objects.filter`, not `library.select`."""
