@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from backendlint.facts.model import Block, Call, Return, Span, Value, Vid
 from backendlint.project.binding import bind
+from backendlint.project.configured import configured
 from backendlint.project.entities import Fn, Refs
 from backendlint.project.uses import made_of
 
@@ -32,9 +33,6 @@ _GIVES_BATCHES = re.compile(
 """Functions that give batches; `page()` gives one page, that is items."""
 _AS_THEY_COME = re.compile(r"(?:^|_)(?:listen|subscribe|consume|watch|tail|follow)(?:_|$)", re.IGNORECASE)
 """Functions that give one item whenever there is one: no round could be put together with the next."""
-_CONFIGURED = ("django.conf.settings.", "flask.current_app.config")
-
-
 _CUTS = ("split", "rsplit", "partition", "rpartition")
 _CODE = frozenset({"_meta", "__mapper__", "__table__"})
 _OF_CODE = frozenset({"sorted_tables", "get_table_names", "get_app_configs", "all_models", "__subclasses__"})
@@ -148,7 +146,7 @@ def _few(project: Project, fn: Fn, vid: Vid, depth: int) -> bool:
     value = fn.facts.values[vid]
     if value[0] in ("list", "tuple", "set"):
         return not any(fn.facts.values[item][0] == "star" for item in value[1])
-    if value[0] in ("dict", "const") or _configured(fn, vid):
+    if value[0] in ("dict", "const") or configured(project, fn, vid):
         return True
     if value[0] == "comp" and depth:  # no more than what it goes through, or than an enumeration has members
         return _is_member(project, fn, value[2]) or all(
@@ -180,18 +178,27 @@ def _few(project: Project, fn: Fn, vid: Vid, depth: int) -> bool:
 
 
 def _few_handed(project: Project, fn: Fn, slot: int) -> bool:
-    """A parameter for which whoever calls writes down constants: `grant(clerk, ["read", "write"])`."""
+    """A parameter for which whoever calls writes down constants (`grant(clerk, ["read", "write"])`), hands on a setting, or
+    leaves the default, which nobody goes through where it is None."""
     edges = project.graph.callers(fn)
-    return bool(edges) and all(edge.call is not None and _constants_for(edge, edge.call, slot) for edge in edges)
-
-
-def _constants_for(edge: Edge, call: Call, slot: int) -> bool:
-    fn = edge.caller
-    handed = [fn.unguarded(vid) for vid, part in bind(fn, call, edge.callee).get(slot, ()) if not part]
-    return bool(handed) and all(
-        value[0] in ("list", "tuple", "set") and all(fn.unguarded(item)[0] == "const" for item in value[1])
-        for value in handed
+    return bool(edges) and all(
+        edge.call is not None and _constants_for(project, edge, edge.call, slot) for edge in edges
     )
+
+
+def _constants_for(project: Project, edge: Edge, call: Call, slot: int) -> bool:
+    fn, bound = edge.caller, bind(edge.caller, call, edge.callee)
+    default, home = edge.callee.facts.params[slot].default, edge.callee.parent
+    if slot not in bound and default >= 0 and home is not None and not call.open_ended:
+        return home.const(default) is None or _constants(home, default)
+    handed = [vid for vid, part in bound.get(slot, ()) if not part]
+    return bool(handed) and all(_constants(fn, vid) or configured(project, fn, vid) for vid in handed)
+
+
+def _constants(fn: Fn, vid: Vid) -> bool:
+    """A display of constants."""
+    value = fn.unguarded(vid)
+    return value[0] in ("list", "tuple", "set") and all(fn.unguarded(item)[0] == "const" for item in value[1])
 
 
 def _of_enum(project: Project, refs: Refs) -> bool:
@@ -223,17 +230,6 @@ def _few_named(project: Project, fn: Fn, dotted: str, depth: int) -> bool:
         owner = project.module_function(target.file)
         return owner is not fn and _few(project, owner, plain(owner, target.vid), depth - 1)
     return False
-
-
-def _configured(fn: Fn, vid: Vid) -> bool:
-    """`settings.ROLES`, `settings.ROLES.get(name, [])`: as many as somebody wrote into the settings."""
-    value = fn.facts.values[plain(fn, vid)]
-    for _ in range(STEPS):
-        if value[0] == "call":
-            value = fn.facts.values[fn.facts.calls[value[1]].func]
-        elif value[0] in ("attr", "item"):
-            value = fn.facts.values[plain(fn, value[1])]
-    return value[0] == "name" and str(value[1]).startswith(_CONFIGURED)
 
 
 def _loops_of(fn: Fn, block: int) -> list[Block]:
