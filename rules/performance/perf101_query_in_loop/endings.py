@@ -34,18 +34,27 @@ def leaves_by(fn: Fn, asked: Vid, loop: Span) -> bool:
         leaves = block.kind == "if" and block.exits in ("return", "break")
         if not leaves or all(around.span != loop for _, around in fn.blocks_of(block.parent)):
             continue
-        test = fn.unguarded(block.value)
-        if test[0] == "not" and _gives_item(fn, number, loop):  # `if not is_taken(name): return name`
+        whole = fn.unguarded(block.value)
+        parts = whole[2] if whole[:2] == ("bool", "and") else (block.value,)
+        if any(_decides(fn, part, asked, denied=_gives_item(fn, number, loop)) for part in parts):
+            return True
+    return False
+
+
+def _decides(fn: Fn, part: Vid, asked: Vid, *, denied: bool) -> bool:
+    """Whether a test asks whether there is what was asked for; `denied`: or that there is not (`if not is_taken(name): return name`)."""
+    test = fn.unguarded(part)
+    if test[0] == "not" and denied:
+        test = fn.unguarded(test[1])
+    if test[0] == "compare" and test[1][0] == "is not" and fn.const(test[2][1]) is None:
+        test = fn.unguarded(test[2][0])
+    for _ in range(MAX_CHAIN):  # `row = session.execute(query).scalars().first()`
+        if test[0] == "await":
             test = fn.unguarded(test[1])
-        if test[0] == "compare" and test[1][0] == "is not" and fn.const(test[2][1]) is None:
-            test = fn.unguarded(test[2][0])
-        for _ in range(MAX_CHAIN):  # `row = session.execute(query).scalars().first()`
-            if test[0] == "await":
-                test = fn.unguarded(test[1])
-            if test == fn.facts.values[asked]:
-                return True
-            base = receiver(fn, fn.calls[test[1]]) if test[0] == "call" else -1
-            test = fn.unguarded(base) if base >= 0 else ("",)
+        if test == fn.facts.values[asked]:
+            return True
+        base = receiver(fn, fn.calls[test[1]]) if test[0] == "call" else -1
+        test = fn.unguarded(base) if base >= 0 else ("",)
     return False
 
 
