@@ -310,8 +310,8 @@ def _few_called(project: Project, fn: Fn, vid: Vid, depth: int) -> bool:
 
 
 def _few_returned(project: Project, fn: Fn, call: Call, depth: int) -> bool:
-    """Whether all that the called function can be gives a display that is written there (`return [First(), Second()]`), or what
-    a module writes down (`return list(LIMITS.items())`)."""
+    """Whether all that the called function can be gives a display that is written there (`return [First(), Second()]`), a
+    handful of rows (`return rows[:5]`), or what a module writes down (`return list(LIMITS.items())`)."""
     targets = project.targets(fn, call)
     return bool(targets) and all(
         target is not fn
@@ -322,8 +322,10 @@ def _few_returned(project: Project, fn: Fn, call: Call, depth: int) -> bool:
 
 
 def _written_out(fn: Fn, back: Return) -> bool:
-    """A display with something in it: an empty one may be what a subclass is to fill."""
+    """A display with something in it (an empty one may be what a subclass is to fill), or a handful of rows."""
     value = fn.facts.values[plain(fn, back.value)] if back.value >= 0 and not back.is_yield else ("",)
+    if value[0] == "slice":
+        return _few_taken(fn, value)
     if value[0] not in ("list", "tuple", "set") or not value[1]:
         return False
     return not any(fn.facts.values[item][0] == "star" for item in value[1])

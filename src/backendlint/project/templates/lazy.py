@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from backendlint.findings.model import Location, Step
 from backendlint.project.entities import Cls, Fn, Ref
 from backendlint.project.loaders import NOTHING, Loads, together
+from backendlint.project.loops import few
 from backendlint.project.origins import Origin, Path
 from backendlint.project.templates.expand import Seen, Templates
 from backendlint.project.templates.syntax import EACH
@@ -102,7 +103,10 @@ class _Judge:
                     continue
                 loads, place, function = self._source(passed, origins)
                 self.given = state.path
+                handful = passed.vid >= 0 and few(self.project, passed.fn, passed.vid)
                 for seen in by_root[name]:
+                    if handful and seen.access.path.count(EACH) == 1:
+                        continue
                     for item in self._walk(seen, state, loads, place, function):
                         yield item._replace(path=item.path[len(state.path) :])
 
