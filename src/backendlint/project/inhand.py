@@ -18,9 +18,11 @@ def rows_in_hand(fn: Fn, block: int) -> bool:
 
 def looks_first(fn: Fn, block: int, span: Span) -> bool:
     """Whether a place is reached only where a row does not have what its query may have put there: `if hasattr(line, "weight"):
-    return line.weight`, `try: return self.kept_crew ... except AttributeError:`."""
-    tests = fn.tests_before(block, span, ("return",))
-    return any(_lacks(fn, test, outcome) for test, outcome in tests if test >= 0) or _missed(fn, block)
+    return line.weight`, `if "crew" in self._prefetched_objects_cache: ... else:`, `try: return self.kept_crew ... except
+    AttributeError:`."""
+    tests = [(test, outcome) for test, outcome in fn.tests_before(block, span, ("return",)) if test >= 0]
+    lacks = any(_lacks(fn, test, outcome) or _says_loaded(fn, test, not outcome) for test, outcome in tests)
+    return lacks or _missed(fn, block)
 
 
 def _missed(fn: Fn, block: int) -> bool:

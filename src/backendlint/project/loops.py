@@ -34,6 +34,7 @@ _GIVES_BATCHES = re.compile(
 _AS_THEY_COME = re.compile(r"(?:^|_)(?:listen|subscribe|consume|watch|tail|follow)(?:_|$)", re.IGNORECASE)
 """Functions that give one item whenever there is one: no round could be put together with the next."""
 _CUTS = ("split", "rsplit", "partition", "rpartition")
+_STEPS_BETWEEN = ("/", "\\", "::")
 _CODE = frozenset({"_meta", "__mapper__", "__table__"})
 _OF_CODE = frozenset({"sorted_tables", "get_table_names", "get_app_configs", "all_models", "__subclasses__"})
 """What lists a program's own tables, columns, relations and classes: as many as are written down."""
@@ -156,7 +157,9 @@ def _few(project: Project, fn: Fn, vid: Vid, depth: int) -> bool:
         return all(_few(project, fn, plain(fn, item), depth - 1) for item in value[1] if item != vid)
     if value[0] == "call":
         return _few_called(project, fn, vid, depth)
-    if value[0] == "param" and _few_handed(project, fn, value[1]):
+    if value[0] == "param" and _few_handed(project, fn, value[1], depth):
+        return True
+    if value[0] == "item" and depth and _few_entries(project, fn, value[1], depth):
         return True
     if value[0] == "slice":
         return _few_taken(fn, value)
@@ -177,28 +180,52 @@ def _few(project: Project, fn: Fn, vid: Vid, depth: int) -> bool:
     return bool(value[0] == "name" and depth) and _few_named(project, fn, str(value[1]), depth)
 
 
-def _few_handed(project: Project, fn: Fn, slot: int) -> bool:
+def _few_handed(project: Project, fn: Fn, slot: int, depth: int) -> bool:
     """A parameter for which whoever calls writes down constants (`grant(clerk, ["read", "write"])`), hands on a setting, or
     leaves the default, which nobody goes through where it is None."""
-    edges = project.graph.callers(fn)
+    edges = project.graph.callers(fn) if depth else []
     return bool(edges) and all(
-        edge.call is not None and _constants_for(project, edge, edge.call, slot) for edge in edges
+        edge.call is not None and _few_passed(project, edge, edge.call, slot, depth - 1) for edge in edges
     )
 
 
-def _constants_for(project: Project, edge: Edge, call: Call, slot: int) -> bool:
+def _few_passed(project: Project, edge: Edge, call: Call, slot: int, depth: int) -> bool:
     fn, bound = edge.caller, bind(edge.caller, call, edge.callee)
     default, home = edge.callee.facts.params[slot].default, edge.callee.parent
     if slot not in bound and default >= 0 and home is not None and not call.open_ended:
-        return home.const(default) is None or _constants(home, default)
+        return home.const(default) is None or _few(project, home, plain(home, default), depth)
     handed = [vid for vid, part in bound.get(slot, ()) if not part]
-    return bool(handed) and all(_constants(fn, vid) or configured(project, fn, vid) for vid in handed)
+    return bool(handed) and all(_few(project, fn, plain(fn, vid), depth) for vid in handed)
 
 
-def _constants(fn: Fn, vid: Vid) -> bool:
-    """A display of constants."""
-    value = fn.unguarded(vid)
-    return value[0] in ("list", "tuple", "set") and all(fn.unguarded(item)[0] == "const" for item in value[1])
+def _few_entries(project: Project, fn: Fn, table: Vid, depth: int) -> bool:
+    """`RIGHTS[role]` of a table that writes down a few for each key."""
+    entries = _entries(project, fn, table, depth)
+    return bool(entries) and all(_few(project, home, plain(home, vid), depth - 1) for home, vid in entries)
+
+
+def _entries(project: Project, fn: Fn, table: Vid, depth: int) -> list[tuple[Fn, Vid]]:
+    """What a table that a module or a class writes down has for its keys; of a table of tables, what these have."""
+    home, vid = _written_at(project, fn, plain(fn, table))
+    value = home.facts.values[plain(home, vid)]
+    if value[0] == "dict":
+        return [(home, item) for key, item in value[1]] if all(key >= 0 for key, _ in value[1]) else []
+    tables = _entries(project, home, value[1], depth - 1) if value[0] == "item" and depth else []
+    return [entry for owner, item in tables for entry in _entries(project, owner, item, depth - 1)]
+
+
+def _written_at(project: Project, fn: Fn, vid: Vid) -> tuple[Fn, Vid]:
+    """Where a module's variable, or an attribute of a class, has its value; else the place itself."""
+    value = fn.facts.values[vid]
+    if value[0] == "name":
+        target = project.modules.resolve(str(value[1]), fn.file.module)
+        if target.kind == "variable" and target.file is not None and target.vid >= 0 and not target.rest:
+            return project.module_function(target.file), target.vid
+    if value[0] == "attr":
+        owners = [project.classes[ref.name] for ref in project.refs(fn, value[1]) if ref.kind in ("class", "inst")]
+        stated = project.hierarchy.attribute(owners[0], str(value[2])) if len(owners) == 1 else None
+        return stated or (fn, vid)
+    return fn, vid
 
 
 def _of_enum(project: Project, refs: Refs) -> bool:
@@ -306,6 +333,8 @@ def _few_called(project: Project, fn: Fn, vid: Vid, depth: int) -> bool:
     owner, _, name = str(func[1]).rpartition(".") if func[0] == "name" else ("", "", "")
     if owner and name in VIEWS and depth:  # `STEPS.items()` of another module
         return _few_named(project, fn, owner, depth)
+    if func[0] == "attr" and func[2] in _CUTS and call.args and fn.const(call.args[0]) in _STEPS_BETWEEN:
+        return True  # the steps of one path
     return bool(depth) and _few_returned(project, fn, call, depth)
 
 
