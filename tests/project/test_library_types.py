@@ -60,3 +60,24 @@ def test_a_task_is_called_through_its_decorators_object() -> None:
     assert called(project, "worker.view") == [["celery.Task.delay"], ["dramatiq.Actor.send"]]
     edges = {(edge.callee.name, edge.kind) for edge in project.graph.callees(fn(project, "worker.view"))}
     assert edges == {("charge", "task"), ("notify", "task")}
+
+
+def test_an_annotated_context_manager_gives_what_it_says() -> None:
+    project = build(
+        db="""
+            import contextlib
+            from typing import AsyncContextManager
+            from sqlalchemy.ext.asyncio import AsyncSession
+            from sqlalchemy.orm import Session
+            def plain() -> contextlib.AbstractContextManager[Session]: ...
+            def waiting() -> AsyncContextManager[AsyncSession]: ...
+            def write():
+                with plain() as session:
+                    session.commit()
+            async def write_later():
+                async with waiting() as session:
+                    await session.commit()
+        """
+    )
+    assert called(project, "write")[1] == ["sqlalchemy.orm.Session.commit"]
+    assert called(project, "write_later")[1] == ["sqlalchemy.ext.asyncio.AsyncSession.commit"]
