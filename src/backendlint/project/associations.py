@@ -10,6 +10,7 @@ from backendlint.facts.model import Call, Vid
 from backendlint.project.binding import unchanged
 from backendlint.project.entities import Cls, Fn, Ref
 from backendlint.project.libraries_model import CallModel
+from backendlint.project.loaders import Path, loads_of
 from backendlint.project.variables import of_all_modules
 
 if TYPE_CHECKING:
@@ -70,6 +71,13 @@ class Associations:
     def models(self) -> frozenset[str]:
         """The names of all model classes."""
         return frozenset(self._models)
+
+    @cached_property
+    def loaded(self) -> frozenset[Path]:
+        """Pairs of relations of which some query loads the second by way of the first: `prefetch_related("lines__product")`."""
+        project = self.project
+        paths = {path for fn, call, model in project.graph.modelled for path in loads_of(project, fn, call, model).paths}
+        return frozenset(path[number : number + 2] for path in paths for number in range(len(path) - 1))
 
     def find(self, cls: Cls, name: str) -> Relation | None:
         """The relation that an entity's attribute is, inherited ones included."""

@@ -14,6 +14,7 @@ from backendlint.project.calls import Edge
 from backendlint.project.certain import barred, given
 from backendlint.project.entities import Cls, Fn
 from backendlint.project.inhand import rows_in_hand
+from backendlint.project.loaders import by_callers
 from backendlint.project.loops import behind, block_at, grows, loops_around, plain, side_by_side, stops_early
 from backendlint.project.origins import Origin, Path
 from backendlint.project.origins import Step as Sent
@@ -127,6 +128,7 @@ class LazyReads:
             if self.project.associations.leads_back(path[:-1], relation) or self._of_one(origin, root.path, relation):
                 continue
             asks = origin.known and origin.steps and not origin.awaited and not origin.ops & {"values", "none"}
+            asks = asks and not by_callers(self.project, origin, path)
             if asks and not origin.loads.has(path) and not self._one_for_all(origin, (*root.path, relation.name)):
                 last = origin.steps[0]
                 query = last.fn.step(last.call.span, f"the query does not load `{relation.name}`")

@@ -12,6 +12,7 @@ from backendlint.project.libraries_model import CallModel
 
 if TYPE_CHECKING:
     from backendlint.project.model import Project
+    from backendlint.project.origins import Origin
 
 Path = tuple[str, ...]
 LOADS = ("select_related", "prefetch")
@@ -43,6 +44,13 @@ EVERYTHING = Loads(wild=True)
 def together(parts: Iterable[Loads]) -> Loads:
     """All that comes with one of several queries."""
     return reduce(Loads.merged, parts, NOTHING)
+
+
+def by_callers(project: Project, origin: Origin, path: Path) -> bool:
+    """Whether the rows are those of a relation (`order.lines.all()`) of what somebody unknown has read, perhaps with all that
+    the path names: other queries of the project load it so (`prefetch_related("lines__product")`)."""
+    rooted = any(step.below >= len(origin.path) for step in origin.steps)
+    return bool(origin.path) and not rooted and path[-2:] in project.associations.loaded
 
 
 def loads_of(project: Project, fn: Fn, call: Call, model: CallModel) -> Loads:

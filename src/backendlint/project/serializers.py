@@ -12,6 +12,7 @@ from backendlint.project.binding import bind, unchanged
 from backendlint.project.chosenfields import Chosen, chosen
 from backendlint.project.entities import Cls, Fn, Refs
 from backendlint.project.inhand import looks_first
+from backendlint.project.loaders import by_callers
 from backendlint.project.loops import block_at, few
 from backendlint.project.origins import Origin, Path
 from backendlint.project.queries import Query
@@ -176,6 +177,7 @@ def _judged(
         for origin in origins:
             whole = (*origin.path, *read.path)
             loaded = origin.loads.has(whole) or _loaded_elsewhere(origin, origins, whole)
+            loaded = loaded or by_callers(project, origin, whole)
             if read.sends or not (loaded or _leads_back(project, serializer, read, origin.path)):
                 source = Step(fn.place(vid), "the objects come from here")
                 yield Serialized(place, function, serializer, read, source)
