@@ -76,7 +76,9 @@ class Associations:
     def loaded(self) -> frozenset[Path]:
         """Pairs of relations of which some query loads the second by way of the first: `prefetch_related("lines__product")`."""
         project = self.project
-        paths = {path for fn, call, model in project.graph.modelled for path in loads_of(project, fn, call, model).paths}
+        paths = {
+            path for fn, call, model in project.graph.modelled for path in loads_of(project, fn, call, model).paths
+        }
         return frozenset(path[number : number + 2] for path in paths for number in range(len(path) - 1))
 
     def find(self, cls: Cls, name: str) -> Relation | None:

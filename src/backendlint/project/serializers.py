@@ -11,6 +11,7 @@ from backendlint.project.associations import Relation, declared, is_inner
 from backendlint.project.binding import bind, unchanged
 from backendlint.project.chosenfields import Chosen, chosen
 from backendlint.project.entities import Cls, Fn, Refs
+from backendlint.project.furtherreads import further
 from backendlint.project.inhand import looks_first
 from backendlint.project.loaders import by_callers
 from backendlint.project.loops import block_at, few
@@ -173,12 +174,16 @@ def _judged(
     origins = [item for item in origins if item.steps and not filters_one(project, item)]
     if not origins or _of_another(project, fn, vid, serializer):
         return
+    told: list[Path] = []
     for read in field_reads(project, serializer, left):
+        if any(len(path) < len(read.path) and read.path[: len(path)] == path for path in told):
+            continue  # what leads there is to be loaded first
         for origin in origins:
             whole = (*origin.path, *read.path)
             loaded = origin.loads.has(whole) or _loaded_elsewhere(origin, origins, whole)
             loaded = loaded or by_callers(project, origin, whole)
             if read.sends or not (loaded or _leads_back(project, serializer, read, origin.path)):
+                told += [read.path] if read.path else []
                 source = Step(fn.place(vid), "the objects come from here")
                 yield Serialized(place, function, serializer, read, source)
                 break
@@ -203,18 +208,15 @@ def _goes_on(origin: Origin, other: Origin) -> bool:
 
 
 def _of_another(project: Project, fn: Fn, vid: Vid, serializer: Cls) -> bool:
-    """Whether the objects are known to be of another model than the serializer's: something else is listed, then."""
+    """Whether the objects are known to be of other models than the serializer's alone: something else is listed, then."""
     model = model_of(project, serializer)
-    for ref in project.refs(fn, vid):
-        element = ref.arg if ref.arg is not None and ref.arg.kind == "inst" else None
-        if (
-            model is not None
-            and element is not None
-            and project.hierarchy.role(project.classes[element.name]) == "model"
-        ):
-            shown = project.hierarchy.subclass_of(element.name, model.fqn)
-            return not shown and not project.hierarchy.subclass_of(model.fqn, element.name)
-    return False
+    elements = (ref.arg for ref in project.refs(fn, vid) if ref.arg is not None and ref.arg.kind == "inst")
+    listed = [item.name for item in elements if project.hierarchy.role(project.classes[item.name]) == "model"]
+    return model is not None and bool(listed) and not any(_related(project, name, model) for name in listed)
+
+
+def _related(project: Project, name: str, model: Cls) -> bool:
+    return project.hierarchy.subclass_of(name, model.fqn) or project.hierarchy.subclass_of(model.fqn, name)
 
 
 def _leads_back(project: Project, serializer: Cls, read: FieldRead, before: Path) -> bool:
@@ -296,6 +298,17 @@ def _method_field(
     method = project.method(serializer, stated if isinstance(stated, str) else f"get_{name}")
     if method is not None:
         yield from _method(project, method, prefix, 1)
+        yield from _further(project, method, serializer, prefix)
+
+
+def _further(project: Project, method: Fn, serializer: Cls, prefix: Path) -> Iterator[FieldRead]:
+    """What a field's method reads of what the object leads to."""
+    model = model_of(project, serializer)
+    for vid, names in (
+        further(project, method, 1, model) if model is not None and not project.queries.cached(method) else ()
+    ):
+        text = f"`{method.name}()` reads `{'.'.join(names)}`"
+        yield FieldRead((*prefix, *names), method.place(vid), text, None)
 
 
 def _by_method(project: Project, fn: Fn, call: Call) -> bool:
