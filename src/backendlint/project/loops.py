@@ -115,7 +115,7 @@ def grows(project: Project, fn: Fn, number: int) -> bool:
     vid = plain(fn, block.value)
     if "queue-consume" in going_through(project, fn, vid):  # `async for message in consumer`: each when it comes
         return False
-    return not _named_batch(fn, block) and not _few(project, fn, vid, 4)
+    return not _named_batch(project, fn, block) and not _few(project, fn, vid, 4)
 
 
 def going_through(project: Project, fn: Fn, vid: Vid) -> set[str]:
@@ -124,8 +124,12 @@ def going_through(project: Project, fn: Fn, vid: Vid) -> set[str]:
     return {effect for cls in classes if cls is not None for effect in cls.iter_effect}
 
 
-def _named_batch(fn: Fn, block: Block) -> bool:
-    for binding in fn.facts.bindings:
+def _named_batch(project: Project, fn: Fn, block: Block) -> bool:
+    elements = (item for ref in project.refs(fn, block.value) for item in project.resolver.element(ref))
+    single = any(
+        item.kind == "inst" and project.hierarchy.role(project.classes[item.name]) == "model" for item in elements
+    )
+    for binding in () if single else fn.facts.bindings:  # `for page in Page.objects.all()`: a page of a book
         if binding.span.line == block.span.line and _BATCHES.search(binding.name):
             value = fn.facts.values[plain(fn, binding.value)]
             if value[0] in ("elem", "unpack"):
@@ -135,7 +139,7 @@ def _named_batch(fn: Fn, block: Block) -> bool:
         return False
     func = fn.facts.values[fn.facts.calls[value[1]].func]
     name = str(func[1] if func[0] == "name" else func[2] if func[0] == "attr" else "").rpartition(".")[2]
-    return bool(_GIVES_BATCHES.search(name) or _AS_THEY_COME.search(name))
+    return bool((not single and _GIVES_BATCHES.search(name)) or _AS_THEY_COME.search(name))
 
 
 def few(project: Project, fn: Fn, vid: Vid) -> bool:

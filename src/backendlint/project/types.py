@@ -419,8 +419,8 @@ class TypeNames:
             return self._by_argument(fn, call, text)
         if text.endswith("]") and text[-2:-1].isdigit():
             name, _, inner = text.removesuffix("]").partition("[")
-            found = self._by_argument(fn, call, inner)
-            return (Ref("libinst", self.project.libraries.canonical(name), found[0] if found else None),)
+            found: list[Ref | None] = [*self._by_argument(fn, call, inner)] or [None]
+            return [Ref("libinst", self.project.libraries.canonical(name), item) for item in found]
         return (self.named(text, ref.arg or self._owner(ref.name)),)
 
     def _by_argument(self, fn: Fn, call: Call, text: str) -> list[Ref]:
