@@ -163,7 +163,7 @@ def _few(project: Project, fn: Fn, vid: Vid, depth: int) -> bool:
         return _few_called(project, fn, vid, depth)
     if value[0] == "param" and _few_handed(project, fn, value[1], depth):
         return True
-    if value[0] == "item" and depth and _few_entries(project, fn, value[1], depth):
+    if depth and _of_table(project, fn, vid, depth):
         return True
     if value[0] == "slice":
         return _few_taken(fn, value)
@@ -197,9 +197,22 @@ def _few_passed(project: Project, edge: Edge, call: Call, slot: int, depth: int)
     fn, bound = edge.caller, bind(edge.caller, call, edge.callee)
     default, home = edge.callee.facts.params[slot].default, edge.callee.parent
     if slot not in bound and default >= 0 and home is not None and not call.open_ended:
-        return home.const(default) is None or _few(project, home, plain(home, default), depth)
+        return home.const(default) is None or _constants(home, default)
     handed = [vid for vid, part in bound.get(slot, ()) if not part]
-    return bool(handed) and all(_few(project, fn, plain(fn, vid), depth) for vid in handed)
+    return bool(handed) and all(
+        _constants(fn, vid) or configured(project, fn, vid) or _of_table(project, fn, vid, depth) for vid in handed
+    )
+
+
+def _constants(fn: Fn, vid: Vid) -> bool:
+    """A display of constants."""
+    value = fn.unguarded(vid)
+    return value[0] in ("list", "tuple", "set") and all(fn.unguarded(item)[0] == "const" for item in value[1])
+
+
+def _of_table(project: Project, fn: Fn, vid: Vid, depth: int) -> bool:
+    value = fn.unguarded(vid)
+    return value[0] == "item" and _few_entries(project, fn, value[1], depth)
 
 
 def _few_entries(project: Project, fn: Fn, table: Vid, depth: int) -> bool:
