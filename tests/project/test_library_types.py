@@ -81,3 +81,27 @@ def test_an_annotated_context_manager_gives_what_it_says() -> None:
     )
     assert called(project, "write")[1] == ["sqlalchemy.orm.Session.commit"]
     assert called(project, "write_later")[1] == ["sqlalchemy.ext.asyncio.AsyncSession.commit"]
+
+
+def test_methods_of_serializers_get_rows_of_their_model() -> None:
+    project = build(
+        shop="""
+            from django.db import models
+            from rest_framework import serializers
+            class Order(models.Model):
+                def total(self): ...
+            class OrderSerializer(serializers.ModelSerializer):
+                sum = serializers.SerializerMethodField()
+                class Meta:
+                    model = Order
+                def get_sum(self, order):
+                    return order.total()
+                def get_rate(self, currency):
+                    return currency.total()
+                def update(self, order, values):
+                    return order.total()
+        """
+    )
+    assert called(project, "get_sum") == [["shop.Order.total"]]
+    assert called(project, "get_rate") == [[]]
+    assert called(project, "update") == [["shop.Order.total"]]

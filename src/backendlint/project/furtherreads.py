@@ -33,9 +33,9 @@ def further(project: Project, fn: Fn, slot: int, entity: Cls) -> Iterator[tuple[
             continue
         span = fn.facts.span_of(vid)
         block = block_at(fn, span)
-        if not project.associations.leads_back(names[:-1], relations[-1]):
-            if not looks_first(fn, block, span) and not rows_in_hand(fn, block):
-                yield vid, names
+        back = project.associations.leads_back(names[:-1], relations[-1])
+        if not back and not looks_first(fn, block, span) and not rows_in_hand(fn, block):
+            yield vid, names
 
 
 def _way(project: Project, fn: Fn, vid: Vid, slot: int) -> Path:

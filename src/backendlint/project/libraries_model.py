@@ -857,7 +857,8 @@ class ClassModel:
     """Methods of subclasses that such a handler, or another of these methods, calls (`post: [form_valid]`); `*`: whatever the handler.
     Of serializers and forms, those that a call of the method leads to (`save: [create]`, `is_valid: ["validate_*"]`)."""
     argument_classes: dict[str, str] = field(default_factory=dict)
-    """By such a method, the attribute of the class that holds the class of its first argument (`form_valid: form_class`)."""
+    """By such a method, the attribute of the class that holds the class of its first argument (`form_valid: form_class`, or
+    `Meta.model`); `get_*`: all such methods of which the class has the field that the star stands for."""
     own_arguments: dict[str, tuple[str, ...]] = field(default_factory=dict)
     """By such a method, the parameters for which the framework passes objects of the program (`has_object_permission: [view, obj]`)."""
     responds: tuple[str, ...] = ()

@@ -330,11 +330,8 @@ def _method(project: Project, method: Fn, prefix: Path, slot: int) -> Iterator[F
     if query is not None and looks_first(method, query.block, query.span):
         return
     if query is not None:
-        managed = project.queries.managed(query, slot)
-        if managed is not None:
-            path, sent = (*prefix, managed), None
-        else:
-            path, sent = prefix, query
+        managed = project.queries.managed_path(query, slot)
+        path, sent = ((*prefix, *managed), None) if managed else (prefix, query)
         place = method.location(query.span)
         yield FieldRead(path, place, f"{shown} asks {query.name}", sent, own=method.kind != "property")
         return
