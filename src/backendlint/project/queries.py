@@ -336,11 +336,13 @@ class Queries:
         return ()
 
     def _plain_rows(self, fn: Fn, vid: Vid, relation: Vid) -> bool:
-        """Whether a query takes all rows of a to-many relation, which prefetching would have brought: no `filter()` between."""
+        """Whether a query takes all rows of a to-many relation, which prefetching would have brought: no `filter()` between, and
+        no method of the project's own."""
         value = fn.unguarded(vid)
         while value[0] == "call":
             call = fn.facts.calls[value[1]]
-            if any(model.orm is not None and model.orm.op not in _CACHED for model in self.project.models(fn, call)):
+            models = self.project.models(fn, call)
+            if not models or any(model.orm is not None and model.orm.op not in _CACHED for model in models):
                 return False
             vid = receiver(fn, call)
             value = fn.unguarded(vid) if vid >= 0 else ("unknown",)
