@@ -222,7 +222,8 @@ def _own_statement(project: Project, fn: Fn, query: Query, loop: int) -> bool:
         made_by = fn.facts.calls[value[1]]
         func = fn.facts.values[made_by.func]
         vid = plain(fn, func[1]) if func[0] == "attr" else vid
-        if func[0] == "name" and len(made_by.passed) == 1 and made_by.args:  # `execute(text(statement))`
+        wraps = func[0] == "name" and len(made_by.passed) == 1 and made_by.args and not project.targets(fn, made_by)
+        if wraps:  # `execute(text(statement))`
             vid = plain(fn, made_by.args[0])
     if _table_of_item(fn, query.call.args[0], loop):
         return True

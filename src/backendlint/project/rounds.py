@@ -9,7 +9,7 @@ from itertools import chain
 from typing import TYPE_CHECKING
 
 from backendlint.facts.model import Vid
-from backendlint.project.binding import chained_calls, receiver
+from backendlint.project.binding import bind, chained_calls, receiver
 from backendlint.project.calls import Edge
 from backendlint.project.entities import Fn
 from backendlint.project.loops import going_through
@@ -36,6 +36,7 @@ _COMPARED = re.compile(
 _FROM_TABLE = ("query", "select")
 _CONDITION = "django.db.models.Q"
 _NARROWS = ("filter", "exclude")
+_WHERE = ("filter", "where", "having", "exclude")
 _PARTS = ("param", "elem", "unpack", "attr", "item")
 _HANDLES = frozenset({"db-engine", "db-connection", "db-session", "db-cursor"})
 
@@ -51,6 +52,8 @@ def apart(project: Project, query: Query, edges: Sequence[Edge], of_item: Callab
         _tables(query),
         _lookups(query),
         _conditions(project, query),
+        _whole_conditions(query),
+        _built_on(project, query),
         _holders(project, query),
         _texts(project, query, edges),
     )
@@ -119,6 +122,39 @@ def _chosen(fn: Fn, vid: Vid) -> bool:
     """Whether it is put together of several; not the one `Q(home=town)`."""
     value = fn.unguarded(vid)
     return value[0] != "call" or fn.callee_name(fn.calls[value[1]]) != _CONDITION.rpartition(".")[2]
+
+
+def _whole_conditions(query: Query) -> Iterator[Vid]:
+    """Conditions that are items themselves: `for condition in lanes: session.scalars(select(Ship).where(condition))`."""
+    fn = query.fn
+    sent = query.call.args[:1] if query.call is not None else ()
+    for start in (query.vid, *sent):
+        for call in chained_calls(fn, start, MAX_CHAIN):
+            narrows = call.args if fn.callee_name(call) in _WHERE else ()
+            yield from (vid for vid in narrows if fn.unguarded(vid)[0] in ("elem", "unpack"))
+
+
+def _built_on(project: Project, query: Query) -> Iterator[Vid]:
+    """What a function of the project makes a statement of that is one already: `session.scalars(latest_of(statement))`."""
+    fn, call = query.fn, query.call
+    made = fn.unguarded(call.args[0]) if call is not None and call.args else ("",)
+    inner = fn.calls[made[1]] if made[0] == "call" else None
+    for target in project.targets(fn, inner) if inner is not None else ():
+        bound = bind(fn, inner, target) if inner is not None else {}
+        for index in {root for back in target.returned for root in _roots(target, back)}:
+            yield from (vid for vid, part in bound.get(index, ()) if not part)
+
+
+def _roots(fn: Fn, vid: Vid, depth: int = MAX_CHAIN) -> Iterator[int]:
+    """The parameters with which a chain of calls begins."""
+    value = fn.unguarded(vid)
+    if value[0] == "phi" and depth:
+        yield from (root for part in value[1] if part != vid for root in _roots(fn, part, depth // 2))
+    elif value[0] == "call" and depth:
+        base = receiver(fn, fn.calls[value[1]])
+        yield from _roots(fn, base, depth - 1) if base >= 0 else ()
+    elif value[0] == "param" and depth < MAX_CHAIN:
+        yield value[1]
 
 
 def _holders(project: Project, query: Query) -> Iterator[Vid]:

@@ -14,7 +14,7 @@ from backendlint.project.entities import Cls, Fn, Refs
 from backendlint.project.furtherreads import further
 from backendlint.project.inhand import looks_first
 from backendlint.project.loaders import by_callers
-from backendlint.project.loops import block_at, few
+from backendlint.project.loops import block_at, few, loops_around
 from backendlint.project.origins import Origin, Path
 from backendlint.project.queries import Query
 from backendlint.project.uniqueness import filters_one
@@ -73,7 +73,9 @@ def serialized(project: Project) -> Iterator[Serialized]:
             yield from _view(project, cls)
     for fn, call in project.graph.calls_with("many"):
         if fn.const(call.kwarg("many")) is True and call.args:
-            if fn.value(call.func)[0] == "item" or few(project, fn, call.args[0]):  # any of a table of serializers
+            if fn.value(call.func)[0] == "item":  # any of a table of serializers
+                continue
+            if few(project, fn, call.args[0]) and not loops_around(fn, call.block):
                 continue
             for serializer in _serializers(project, project.callees(fn, call)):
                 yield from _call(project, fn, call, serializer)
