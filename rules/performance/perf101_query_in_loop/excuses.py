@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import re
 
-from backendlint.api import Fn, Project, Repeated, Vid, depends, grows, loops_around
+from backendlint.api import Fn, Project, Repeated, Vid, depends, grows, loops_around, name_of
 
 READS_TABLE = re.compile(
     r"^\s*(?!\s|(?:SELECT|WITH)\b)|\b(?:FROM|JOIN)\s+(?!\w+\s*\(|information_schema\.|pg_)(\w+|\S)", re.IGNORECASE
 )
 """Statements other than a SELECT, and those of one that reads more than what a function gives, or the server says of itself."""
 CTE = re.compile(r"\b(\w+)\s+AS\s*\(", re.IGNORECASE)
+LOCK = re.compile(r"lock|mutex|semaphore", re.IGNORECASE)
 KINDS = 3
 """So many names that a function tells apart make it a switch."""
 
@@ -24,6 +25,27 @@ def locks_each(project: Project, item: Repeated) -> bool:
     way = [block for _, block in fn.blocks_of(item.query.block)]
     within = way[: next((number for number, block in enumerate(way) if block.span == item.loop), 0)]
     return any(block.kind == "with" for block in within) and "select_for_update" in item.query.name.split(".")
+
+
+def under_own_lock(item: Repeated) -> bool:
+    """`for name in names: with lock(f"berth-{name}"): ...`: asked for each while nobody else is at that one."""
+    fn = item.fn
+    way = list(fn.blocks_of(item.edges[0].block if item.edges else item.query.block))
+    within = next((number for number, (_, block) in enumerate(way) if block.span == item.loop), 0)
+    return any(
+        block.kind == "with"
+        and block.value >= 0
+        and LOCK.search(name_of(fn.file, fn.facts, block.value)) is not None
+        and depends(fn, [block.value], way[within][0])
+        for _, block in way[:within]
+    )
+
+
+def goes_on(item: Repeated) -> bool:
+    """`for row in rows: while is_taken(row.slug): ...`: each goes on until its own answer says that it will do."""
+    fn = item.fn
+    way = [block for _, block in fn.blocks_of(item.edges[0].block if item.edges else item.query.block)]
+    return any(block.kind == "while" for block in way[: next((n for n, b in enumerate(way) if b.span == item.loop), 0)])
 
 
 def loops_below(project: Project, item: Repeated) -> bool:
