@@ -43,7 +43,7 @@ _ACTORS = r"(nextval|setval|set_config|pg_notify|pg_(try_)?advisory_\w*lock\w*)"
 _ACTING = re.compile(rf"\s*SELECT\s+{_ACTORS}\s*\((?!.*\bFROM\b)", re.IGNORECASE | re.DOTALL)
 """Statements that fetch nothing from a table: they take a lock or a number."""
 _ACTS = re.compile(rf"(^|\.){_ACTORS}$", re.IGNORECASE)
-_CACHED = frozenset({"count", "exists", "all", "iterate", "first"})
+CACHED = frozenset({"count", "exists", "all", "iterate", "first"})
 """Operations of a to-many manager that use rows which were prefetched."""
 _COPIES = (("name", "copy.copy"), ("name", "copy.deepcopy"))
 _KEEPS = frozenset({"set", "get", "memoize", "memoized", "remember", "wrap"})
@@ -298,7 +298,7 @@ class Queries:
         return base[0] == "call" and depth > 0 and self._numbers(fn, fn.facts.calls[base[1]], depth - 1)
 
     def _prefetched(self, fn: Fn, call: Call, model: CallModel) -> bool:
-        if model.orm is None or model.orm.op not in _CACHED:
+        if model.orm is None or model.orm.op not in CACHED:
             return False
         return self.loaded(fn, receiver(fn, call))
 
@@ -317,36 +317,6 @@ class Queries:
             origin.known and origin.loads.has((*origin.path, value[2]))
             for origin in self.project.origins.of(fn, value[1])
         )
-
-    def managed(self, query: Query, param: int) -> str | None:
-        """The to-many relation of the function's parameter that the query reads as prefetching would: `self.tags.all()`."""
-        path = self.managed_path(query, param)
-        return path[0] if len(path) == 1 else None
-
-    def managed_path(self, query: Query, param: int) -> tuple[str, ...]:
-        """The same with what lies between: `line.order.tags.all()` of a parameter `line`; empty where it is none."""
-        fn, op = query.fn, query.model.orm.op if query.model.orm is not None else ""
-        for vid, value in enumerate(fn.facts.values) if op in _CACHED else ():
-            if value[0] == "attr":
-                root, between = attributes(fn, value[1])
-                if fn.value(root) == ("param", param):
-                    relation = declared(self.project, fn, vid)
-                    if relation is not None and self._plain_rows(fn, query.vid, vid):
-                        return (*between, relation.name)
-        return ()
-
-    def _plain_rows(self, fn: Fn, vid: Vid, relation: Vid) -> bool:
-        """Whether a query takes all rows of a to-many relation, which prefetching would have brought: no `filter()` between, and
-        no method of the project's own."""
-        value = fn.unguarded(vid)
-        while value[0] == "call":
-            call = fn.facts.calls[value[1]]
-            models = self.project.models(fn, call)
-            if not models or any(model.orm is not None and model.orm.op not in _CACHED for model in models):
-                return False
-            vid = receiver(fn, call)
-            value = fn.unguarded(vid) if vid >= 0 else ("unknown",)
-        return vid >= 0 and (vid == relation or value == fn.facts.values[relation])
 
     def _iterations(self, fn: Fn, consumers: Mapping[Vid, Call]) -> list[Query]:
         found = []

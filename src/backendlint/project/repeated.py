@@ -8,12 +8,14 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from backendlint.facts.model import Call, Span, Value, Vid
 from backendlint.facts.within import below, name_of
-from backendlint.project.binding import bind, receiver
+from backendlint.project.associations import declared
+from backendlint.project.binding import chained_calls, receiver
 from backendlint.project.calls import Edge
 from backendlint.project.certain import certain, given
 from backendlint.project.entities import Fn
 from backendlint.project.feasible import way
 from backendlint.project.inhand import looks_first, rows_in_hand
+from backendlint.project.loaders import by_callers
 from backendlint.project.loops import (
     VIEWS,
     block_at,
@@ -27,9 +29,10 @@ from backendlint.project.loops import (
     stops_early,
     when_full,
 )
+from backendlint.project.managedrows import handed_down, managed_path
 from backendlint.project.origins import Path
 from backendlint.project.passing import decides, inputs, parts_of, read_from
-from backendlint.project.queries import Query, attributes
+from backendlint.project.queries import CACHED, Query
 from backendlint.project.remembered import begun, made, remembered
 from backendlint.project.rounds import STATEMENTS, apart, behind_interface
 from backendlint.project.spared import handed_in, unread
@@ -81,7 +84,8 @@ def repeated(project: Project, functions: Iterable[Fn] | None = None) -> Iterato
             if query.kind == "read" and loop >= 0 and not _own_statement(project, fn, query, loop):
                 if apart(project, query, (), _of_item(fn, loop)) or unread(project, query, ()):
                     continue
-                yield _found(fn, query.span, loop, query, (), parts_of(query))
+                found = _found(fn, query.span, loop, query, (), parts_of(query))
+                yield found._replace(borrowed=_of_lent_rows(project, query))
         for edge in project.graph.callees(fn):
             if edge.kind not in ("call", "property") or project.queries.reason(edge.callee) is None:
                 continue
@@ -137,8 +141,8 @@ def _came_along(project: Project, fn: Fn, edges: tuple[Edge, ...], query: Query)
     """Whether what is asked of the loop's item (`self.tags.all()`) is a relation that its query loaded with it; None where
     nobody knows the item's query, or what lies between the two."""
     for slot in range(len(query.fn.facts.params)):
-        below = project.queries.managed_path(query, slot)
-        head = _head(edges, slot) if below else None
+        below = managed_path(project, query, slot)
+        head = handed_down(edges, slot) if below else None
         if head is None:
             continue
         vid, above = head
@@ -148,10 +152,29 @@ def _came_along(project: Project, fn: Fn, edges: tuple[Edge, ...], query: Query)
         known = bool(origins) and all(origin.known for origin in origins)
         if known and all(origin.loads.has((*origin.path, *path)) for origin in origins):
             return True
-        unseen = (item and query.fn is not fn and not known) or any(origin.open for origin in origins)
+        if known and all(by_callers(project, origin, (*origin.path, *path)) for origin in origins):
+            return None
+        handed = query.fn is not fn or bool(origins)  # by whoever calls, with what came along
+        unseen = (item and handed and not known) or any(origin.open for origin in origins)
         if unseen or not _all_relations(project, fn, vid, path):
             return None  # in a recursion nobody has loaded all levels
     return False
+
+
+def _of_lent_rows(project: Project, query: Query) -> bool:
+    """Whether it takes a relation, as it may have come along, of rows that whoever calls has read, perhaps with all of it."""
+    fn, vid = query.fn, query.vid
+    op = query.model.orm.op if query.model.orm is not None else ""
+    for call in chained_calls(fn, vid, MAX_STEPS) if op in CACHED else ():
+        if any(model.orm is None or model.orm.op not in CACHED for model in project.models(fn, call)):
+            return False
+        vid = receiver(fn, call)
+    relation = declared(project, fn, vid) if op in CACHED and vid >= 0 else None
+    origins = list(project.origins.of(fn, fn.value(vid)[1])) if relation is not None else []
+    return bool(origins) and all(
+        not origin.known or (relation is not None and by_callers(project, origin, (*origin.path, relation.name)))
+        for origin in origins
+    )
 
 
 def _all_relations(project: Project, fn: Fn, vid: Vid, path: Path) -> bool:
@@ -164,31 +187,6 @@ def _all_relations(project: Project, fn: Fn, vid: Vid, path: Path) -> bool:
             return False
         entity = project.classes.get(relation.target) if relation is not None else None
     return True
-
-
-def _head(edges: tuple[Edge, ...], slot: int) -> tuple[Vid, Path] | None:
-    """What the last callee gets as the parameter, as the loop's function has it, and the attributes that lead on from it."""
-    above: Path = ()
-    for edge in reversed(edges):
-        passed = _passed(edge, slot)
-        if len({edge.caller.facts.values[plain(edge.caller, vid)] for vid in passed}) != 1:
-            return None
-        vid, names = attributes(edge.caller, passed[0])
-        above = (*names, *above)
-        if edge is edges[0]:
-            return vid, above
-        value = edge.caller.facts.values[vid]
-        if value[0] != "param":
-            return None
-        slot = value[1]
-    return None
-
-
-def _passed(edge: Edge, slot: int) -> list[Vid]:
-    """What an edge passes for the callee's parameter; the object of a property."""
-    if edge.call is None:
-        return read_from(edge) if slot == 0 else []
-    return [vid for vid, part in bind(edge.caller, edge.call, edge.callee).get(slot, ()) if not part]
 
 
 def _mapped(project: Project, fn: Fn) -> Iterator[Repeated]:

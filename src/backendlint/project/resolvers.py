@@ -12,6 +12,7 @@ from backendlint.project.associations import declared
 from backendlint.project.entities import Cls, Fn, Ref
 from backendlint.project.loaders import NOTHING, Loads
 from backendlint.project.loops import plain
+from backendlint.project.managedrows import managed_path
 from backendlint.project.passing import decides, made_from, parts_of
 from backendlint.project.spelling import chain_name
 
@@ -183,9 +184,9 @@ class _Types:
         """The first query that is made from the parent object."""
         for query in self.project.queries.direct(fn):
             if query.kind == "read" and made_from(fn, parts_of(query), PARENT):
-                relation = self.project.queries.managed(query, 0) or ""
-                if not relation or not self._loaded(cls).has((relation,)):
-                    yield Resolved(fn, query.span, cls, query.name, relation, ())
+                relation = managed_path(self.project, query, 0)
+                if not relation or not self._loaded(cls).has(relation):
+                    yield Resolved(fn, query.span, cls, query.name, ".".join(relation), ())
                 return
         for edge in self.project.graph.callees(fn):
             if edge.call is None or edge.kind != "call" or self.project.queries.cached(edge.callee):

@@ -9,12 +9,14 @@ from backendlint.facts.model import Call, Vid
 from backendlint.findings.model import Location, Step
 from backendlint.project.associations import Relation, declared, is_inner
 from backendlint.project.binding import bind, unchanged
+from backendlint.project.calls import Edge
 from backendlint.project.chosenfields import Chosen, chosen
 from backendlint.project.entities import Cls, Fn, Refs
 from backendlint.project.furtherreads import further
 from backendlint.project.inhand import looks_first
 from backendlint.project.loaders import by_callers
 from backendlint.project.loops import block_at, few, loops_around
+from backendlint.project.managedrows import handed_down, managed_path
 from backendlint.project.origins import Origin, Path
 from backendlint.project.queries import Query
 from backendlint.project.uniqueness import filters_one
@@ -332,7 +334,7 @@ def _method(project: Project, method: Fn, prefix: Path, slot: int) -> Iterator[F
     if query is not None and looks_first(method, query.block, query.span):
         return
     if query is not None:
-        managed = project.queries.managed_path(query, slot)
+        managed = managed_path(project, query, slot)
         path, sent = ((*prefix, *managed), None) if managed else (prefix, query)
         place = method.location(query.span)
         yield FieldRead(path, place, f"{shown} asks {query.name}", sent, own=method.kind != "property")
@@ -345,8 +347,9 @@ def _method(project: Project, method: Fn, prefix: Path, slot: int) -> Iterator[F
         if any(looks_first(*place) for place in asked):
             return
         if deep is not None and edges:
-            place = method.location(edges[0].span)
-            yield FieldRead(prefix, place, f"{shown} asks {deep.name}", deep, project.queries.steps(method))
+            place, way = method.location(edges[0].span), _brought(project, method, tuple(edges), deep, slot)
+            asks, steps = f"{shown} asks {deep.name}", project.queries.steps(method)
+            yield FieldRead((*prefix, *way), place, asks, None if way else deep, steps)
             return
     for vid, value in enumerate(method.facts.values):
         if value[0] == "attr" and method.facts.values[value[1]] == ("param", slot):
@@ -359,6 +362,16 @@ def _method(project: Project, method: Fn, prefix: Path, slot: int) -> Iterator[F
                     (*prefix, str(value[2])), method.place(vid), text, None, narrowed=narrowed, own=relation.manager
                 )
                 return
+
+
+def _brought(project: Project, method: Fn, edges: tuple[Edge, ...], query: Query, slot: int) -> Path:
+    """The way from a method's parameter to the relation that a query below it takes as it comes, if it does."""
+    for inner in range(len(query.fn.facts.params)):
+        below = managed_path(project, query, inner)
+        head = handed_down(edges, inner) if below else None
+        if head is not None and method.unguarded(head[0]) == ("param", slot):
+            return (*head[1], *below)
+    return ()
 
 
 def _outside_requests(method: Fn, vid: Vid) -> bool:

@@ -408,12 +408,12 @@ class TypeNames:
 
     def modelled(self, fn: Fn, call: Call, ref: Ref, text: str) -> Iterable[Ref]:
         """The type that a model of the callee `ref` names; `arg0`, `elem0`, `annotation0` and `model0` speak of the
-        call's arguments, `viewed`, `served` and `saved` of the view or serializer whose method it is."""
+        call's arguments, `viewed`, `served`, `serving` and `saved` of the view or serializer whose method it is."""
         if text == "annotation0":
             return self.annotation(fn, call.args[0]) if call.args else ()
         if text == "model0":
             return self.registered.of(fn, call)
-        if text.removesuffix("]").endswith(("viewed", "served", "saved")):
+        if text.removesuffix("]").endswith(("viewed", "served", "serving", "saved")):
             return of_view(self.project, fn, ref, text)
         if text.startswith(("arg", "elem", "row")) and text[-1:].isdigit():
             return self._by_argument(fn, call, text)

@@ -24,11 +24,12 @@ MAX_DEPTH = 3
 
 def of_view(project: Project, fn: Fn, ref: Ref, text: str) -> Refs:
     """What a type is of the view or serializer whose method `ref` is called in a function: `viewed` (one of the rows),
-    `QuerySet[viewed]`, `served` (its serializer), `saved` (the row that the serializer stores)."""
+    `QuerySet[viewed]`, `served` (its serializer), `serving` (the class of that), `saved` (the row that the serializer stores)."""
     cls = project.hierarchy.asked_of(ref)
-    if text == "served":
+    if text in ("served", "serving"):
+        one, library = ("inst", "libinst") if text == "served" else ("class", "lib")
         serializer = serializer_for(project, cls, fn.name) if cls is not None else None
-        return (Ref("inst", serializer.fqn) if serializer is not None else Ref("libinst", SERIALIZER),)
+        return (Ref(one, serializer.fqn) if serializer is not None else Ref(library, SERIALIZER),)
     if text == "saved":
         return project.resolver.types.of_meta(cls) if cls is not None else ()
     rows: Refs = ()

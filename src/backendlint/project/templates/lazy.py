@@ -9,6 +9,7 @@ from backendlint.findings.model import Location, Step
 from backendlint.project.entities import Cls, Fn, Ref
 from backendlint.project.loaders import NOTHING, Loads, together
 from backendlint.project.loops import few
+from backendlint.project.managedrows import managed_path
 from backendlint.project.origins import Origin, Path
 from backendlint.project.templates.expand import Seen, Templates
 from backendlint.project.templates.syntax import EACH
@@ -190,9 +191,9 @@ class _Judge:
                 return path, read.relation.owner, read.steps
         query = next((item for item in self.project.queries.direct(method) if item.kind == "read"), None)
         if query is not None:
-            managed = self.project.queries.managed(query, 0)
-            if managed is None or not loads.has((*state.path, managed)):
-                path = (*state.path, managed) if managed is not None else ()
+            managed = managed_path(self.project, query, 0)
+            if not managed or not loads.has((*state.path, *managed)):
+                path = (*state.path, *managed) if managed else ()
                 return path, cls.fqn, (method.step(query.span, f"asks the database: {query.name}"),)
         return None
 
