@@ -154,7 +154,7 @@ def _came_along(project: Project, fn: Fn, edges: tuple[Edge, ...], query: Query)
             return True
         if known and all(by_callers(project, origin, (*origin.path, *path)) for origin in origins):
             return None
-        handed = query.fn is not fn or bool(origins)  # by whoever calls, with what came along
+        handed = query.fn is not fn or (bool(origins) and _handed_in(fn, rows))  # with what came along
         unseen = (item and handed and not known) or any(origin.open for origin in origins)
         if unseen or not _all_relations(project, fn, vid, path):
             return None  # in a recursion nobody has loaded all levels
@@ -171,10 +171,27 @@ def _of_lent_rows(project: Project, query: Query) -> bool:
         vid = receiver(fn, call)
     relation = declared(project, fn, vid) if op in CACHED and vid >= 0 else None
     origins = list(project.origins.of(fn, fn.value(vid)[1])) if relation is not None else []
-    return bool(origins) and all(
-        not origin.known or (relation is not None and by_callers(project, origin, (*origin.path, relation.name)))
+    if relation is None or not origins:
+        return False
+    lent, name = _handed_in(fn, fn.value(vid)[1]), relation.name
+    return all(
+        by_callers(project, origin, (*origin.path, name)) if origin.known else lent  # not of what is made here
         for origin in origins
     )
+
+
+def _handed_in(fn: Fn, vid: Vid) -> bool:
+    """Whether a value is a part of what a parameter holds, other than the object itself."""
+    for _ in range(MAX_STEPS):
+        value = fn.unguarded(vid)
+        if value[0] == "param":
+            return bool(value[1] >= (fn.cls is not None))
+        if value[0] not in ("attr", "elem", "unpack", "call"):
+            return False
+        vid = receiver(fn, fn.facts.calls[value[1]]) if value[0] == "call" else value[1]
+        if vid < 0:
+            return False
+    return False
 
 
 def _all_relations(project: Project, fn: Fn, vid: Vid, path: Path) -> bool:

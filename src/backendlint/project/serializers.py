@@ -21,7 +21,7 @@ from backendlint.project.origins import Origin, Path
 from backendlint.project.queries import Query
 from backendlint.project.uniqueness import filters_one
 from backendlint.project.viewrows import narrows
-from backendlint.project.viewserializers import excluded, serializer_for
+from backendlint.project.viewserializers import excluded, named_for, serializer_for
 
 if TYPE_CHECKING:
     from backendlint.project.model import Project
@@ -79,7 +79,7 @@ def serialized(project: Project) -> Iterator[Serialized]:
                 continue
             if few(project, fn, call.args[0]) and not loops_around(fn, call.block):
                 continue
-            for serializer in _serializers(project, project.callees(fn, call)):
+            for serializer in _serializers(project, named_for(project, fn, call) or project.callees(fn, call)):
                 yield from _call(project, fn, call, serializer)
             yield from _handed(project, fn, call)
 
@@ -162,8 +162,9 @@ def _lists_itself(project: Project, cls: Cls) -> bool:
     """Whether the view's list shows its own queryset by its own serializer."""
     own = project.method(cls, _LISTS)
     if own is not None:
-        names = {str(own.facts.values[call.func][-1]) for call in own.calls if own.facts.values[call.func][0] == "attr"}
-        return not names.isdisjoint({"get_serializer", _LISTS})
+        names = {own.callee_name(call) for call in own.calls}
+        if "get_serializer" in names or _LISTS not in names:
+            return "get_serializer" in names
     return any(_lists(project, base) for base in project.hierarchy.library_bases(cls))
 
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 from typing import TYPE_CHECKING
 
-from backendlint.facts.model import Value, Vid
-from backendlint.project.entities import Cls, Fn
+from backendlint.facts.model import Call, Value, Vid
+from backendlint.project.entities import Cls, Fn, Refs
 from backendlint.project.loops import block_at
 
 if TYPE_CHECKING:
@@ -37,6 +37,14 @@ def _chosen(project: Project, cls: Cls, owners: Sequence[Cls], action: str) -> s
                     found |= _named(project, cls, chosen, vid, owners[number + 1 :], action)
             return found
     return _by_attribute(project, cls) or {""}
+
+
+def named_for(project: Project, fn: Fn, call: Call) -> Refs:
+    """What `self.serializer_class` is in an action whose decorator names another: `@action(serializer_class=ShortSerializer)`."""
+    func, home = fn.unguarded(call.func), fn.parent or fn
+    made = [home.value(vid) for vid in fn.facts.decorators] if func[0] == "attr" and func[2] == ATTRIBUTE else []
+    named = (home.calls[value[1]].kwarg(ATTRIBUTE) for value in made if value[0] == "call")
+    return tuple(ref for vid in named if vid >= 0 for ref in project.refs(home, vid))
 
 
 def _by_attribute(project: Project, cls: Cls) -> set[str]:
