@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from backendlint.project.entities import Cls, Fn, Ref, Refs
 from backendlint.project.libraries_model import ClassModel
+from backendlint.project.saved import stored_by_itself
 
 if TYPE_CHECKING:
     from backendlint.project.refs import Resolver
@@ -18,6 +19,8 @@ class Managers:
     def __init__(self, resolver: Resolver) -> None:
         self.resolver = resolver
         self._classes: dict[str, tuple[Cls, ...]] = {}
+        self._own: dict[str, Ref] = {}
+        self._owners: dict[str, list[Cls]] | None = None
 
     def method(self, ref: Ref, name: str) -> Refs:
         """What a name that the library's manager or queryset does not have is in those of the model whose rows it gives."""
@@ -75,6 +78,50 @@ class Managers:
         cls = self.resolver.project.classes.get(held.name) if held is not None else None
         if held is not None and cls is not None and self.gives_rows(Ref("inst", cls.fqn)):
             yield cls
+
+    def own(self, cls: Cls) -> Ref:
+        """`self` in a class; in the manager or queryset of one model alone it gives the rows of that."""
+        known = self._own.get(cls.fqn)
+        if known is None:
+            ref = Ref("inst", cls.fqn)
+            self._own[cls.fqn] = ref
+            model = self._only_owner(cls) if self.gives_rows(ref) else None
+            known = self._own[cls.fqn] = ref if model is None else ref._replace(arg=Ref("inst", model.fqn))
+        return known
+
+    def _only_owner(self, cls: Cls) -> Cls | None:
+        """The model whose rows a class gives, or the one from which all these come."""
+        if self._owners is None:
+            self._owners = {}
+            for model in list(self.resolver.project.classes.values()):
+                if stored_by_itself(self.resolver.project, model):
+                    for used in self._used(model):
+                        self._owners.setdefault(used.fqn, []).append(model)
+        owners = self._owners.get(cls.fqn, [])
+        lines = [self.resolver.project.hierarchy.mro(owner) for owner in owners]
+        return next((owner for owner in owners if all(owner in line for line in lines)), None)
+
+    def _used(self, model: Cls) -> Iterable[Cls]:
+        """The classes of a model's managers, those from which they take methods, and of querysets that they make by name."""
+        fields = (
+            ref
+            for owner in self.resolver.project.hierarchy.mro(model)
+            for name in owner.facts.attributes
+            for ref in self._field(owner, name)
+        )
+        return dict.fromkeys(cls for ref in fields if self.stands_for_owner(ref) for cls in self._made_for(ref))
+
+    def _made_for(self, ref: Ref) -> Iterator[Cls]:
+        yield from self.taken(ref)
+        project = self.resolver.project
+        for cls in project.hierarchy.mro(project.classes[ref.name]) if ref.kind == "inst" else ():
+            yield cls
+            for base in cls.bases:
+                yield from self.taken(base)
+            making = cls.methods.get("get_queryset")
+            for call in making.calls if making is not None else ():
+                named = self.resolver.refs(making, call.func) if making.value(call.func)[0] == "name" else ()
+                yield from (project.classes[made.name] for made in named if made.kind == "class" and self.gives_rows(made))
 
     def above(self, fn: Fn, cls: Cls) -> Ref:
         """What `super()` is in a method: for the rows that the object gives, where these are known."""

@@ -10,7 +10,7 @@ from backendlint.project.associations import declared
 from backendlint.project.binding import bind, receiver
 from backendlint.project.calls import Edge
 from backendlint.project.certain import Given, given, never_made, taken
-from backendlint.project.entities import Fn
+from backendlint.project.entities import Fn, Ref
 from backendlint.project.holding import assigned, parts
 from backendlint.project.libraries_model import CallModel
 from backendlint.project.loaders import EVERYTHING, LOADS, NOTHING, Loads, loads_of
@@ -140,12 +140,16 @@ class Origins:
         return found
 
 
+_Key = tuple[str, Vid, Path, int]
+"""A value of a function, the part that is meant, and by which call the function was entered."""
+
+
 class _Walk:
     def __init__(self, project: Project, managed: ManagerRows) -> None:
         self.project = project
         self.managed = managed
         self.found: list[Origin] = []
-        self._seen: dict[tuple[str, Vid, Path], tuple[int, int, int, int] | None] = {}
+        self._seen: dict[_Key, tuple[int, int, int, int] | None] = {}
         """How many steps led to a value, which of the origins were found by it, and how many slices were taken before; None
         while it is being followed."""
         self._cut_by: list[int] = []
@@ -159,7 +163,7 @@ class _Walk:
     def visit(
         self, fn: Fn, vid: Vid, path: Path, steps: tuple[Step, ...], context: _Context | None, depth: int
     ) -> None:
-        key = (fn.fqn, vid, path)
+        key = (fn.fqn, vid, path, id(context.call) if context is not None else 0)
         if vid < 0 or len(self.found) >= MAX_ORIGINS:
             return
         if depth > MAX_DEPTH:
@@ -178,7 +182,7 @@ class _Walk:
             self._end(steps, path)
         self._seen[key] = (len(steps), first, len(self.found), self._cuts)
 
-    def _meet(self, key: tuple[str, Vid, Path], steps: tuple[Step, ...]) -> None:
+    def _meet(self, key: _Key, steps: tuple[Step, ...]) -> None:
         """A value that was followed before, by other steps: `query` and `query.filter(...)` come from the same."""
         length, first, end, cuts = self._seen[key] or (0, -1, 0, 0)
         self._met += end > first
@@ -330,6 +334,12 @@ class _Walk:
             rows = self.managed.loads(f"{target.file.module}.{target.name}", target.rest[0])
             self._end(steps, path, loads=rows.under(path))
 
+    def _of_all_rows(self, fn: Fn, index: int, context: _Context) -> bool:
+        """Whether it is `self` of a manager's method, asked by the model's name (`Order.objects.unpaid()`)."""
+        if index or fn.cls is None or not self._of_a_name(context.caller, context.call):
+            return False
+        return self.project.resolver.managers.gives_rows(Ref("inst", fn.cls.fqn))
+
     def _of_a_name(self, fn: Fn, call: Call) -> bool:
         """Whether a dotted name is called that begins in the project: `Order.objects.filter`, not `library.select`."""
         value = fn.facts.values[call.func]
@@ -344,9 +354,12 @@ class _Walk:
         self, fn: Fn, index: int, path: Path, steps: tuple[Step, ...], context: _Context | None, depth: int
     ) -> None:
         if context is not None:
-            for vid, part in bind(context.caller, context.call, fn).get(index, ()):
+            passed = bind(context.caller, context.call, fn).get(index, ())
+            for vid, part in passed:
                 if not part:
                     self.visit(context.caller, vid, path, steps, context.outer, depth)
+            if not passed and self._of_all_rows(fn, index, context):
+                self._end(steps, path)
             return
         for target in self.project.graph.injected(fn, index):
             for item in target.facts.returns:

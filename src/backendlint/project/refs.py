@@ -426,7 +426,7 @@ class Resolver:
             if prefix and fn.name.startswith(prefix):
                 return self.types.of_meta(fn.cls)
             if fn.kind != "staticmethod":
-                return (Ref("inst", fn.cls.fqn),)
+                return (self.managers.own(fn.cls),)
         if index == 0 and fn.cls is not None and fn.kind == "classmethod":
             return (Ref("class", fn.cls.fqn),)
         home = fn.parent or fn

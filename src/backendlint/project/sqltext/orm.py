@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING
 
 from backendlint.facts.model import Call, Span, Vid
 from backendlint.findings.model import Location
-from backendlint.project.entities import Fn
+from backendlint.project.binding import object_root
+from backendlint.project.entities import Fn, Ref
 from backendlint.project.schema.django_state import Model, column_name
 from backendlint.project.schema.model import Column, Table
 from backendlint.project.sqltext.annotations import annotated
@@ -42,7 +43,8 @@ _METHODS = frozenset(
 
 @dataclass(frozen=True, slots=True)
 class Use:
-    """A column's use in a query. `how`: eq, range, in, null, order, or Django's lookup / SQLAlchemy's method; `function` around it."""
+    """A column's use in a query. `how`: eq, range, in, null, order, column (compared with another one), or Django's lookup /
+    SQLAlchemy's method; `function` around it."""
 
     fn: Fn
     span: Span
@@ -139,21 +141,32 @@ class Tables:
             return ""
         return f"{target.file.module}.{target.name}" if target.file.module else target.name
 
-    def model(self, fn: Fn, vid: Vid, depth: int = 0) -> Model | None:
+    def model(self, fn: Fn, vid: Vid) -> Model | None:
         """Django's model that a queryset, manager or class is about."""
+        return self._spelled(fn, vid) or (self._of_rows(fn, vid) if vid >= 0 else None)
+
+    def _of_rows(self, fn: Fn, vid: Vid) -> Model | None:
+        """The same by type, as of `self` in a queryset's own class, and of what its methods return."""
+        for row in self.project.resolver.managers.rows(self.project.refs(fn, vid)):
+            key = self.django.classes.get(row.name) if row.kind == "inst" else None
+            if key is not None:
+                return self.django.models.get(key)
+        return None
+
+    def _spelled(self, fn: Fn, vid: Vid, depth: int = 0) -> Model | None:
         if vid < 0 or depth > 12:
             return None
         value = fn.facts.values[vid]
         if value[0] == "name":
             return self._of_name(fn, str(value[1]))
         if value[0] == "attr":
-            return self.model(fn, value[1], depth + 1) if value[2] not in _RELATED else None
+            return self._spelled(fn, value[1], depth + 1) if value[2] not in _RELATED else None
         if value[0] == "call":
             call = fn.facts.calls[value[1]]
-            return self.model(fn, call.func, depth + 1) if fn.callee_name(call) in _QUERYSET_METHODS else None
+            return self._spelled(fn, call.func, depth + 1) if fn.callee_name(call) in _QUERYSET_METHODS else None
         if value[0] in {"guard", "phi"}:
             inner = value[1] if value[0] == "guard" else next((item for item in value[1] if item != vid), -1)
-            return self.model(fn, inner, depth + 1)
+            return self._spelled(fn, inner, depth + 1)
         if value[0] == "def":
             key = self.django.classes.get(f"{fn.file.module}.{value[1]}")
             return self.django.models.get(key) if key else None
@@ -364,16 +377,40 @@ def _django(tables: Tables, fn: Fn) -> Iterator[Use]:
             if model is None and func[0] == "name":
                 model = tables.model(fn, call.func)
             if model is not None:
+                added = _added_to(tables, fn, _receiver(facts.values, call.func))
                 found = (
                     *_lookups(tables, fn, call, model, dict(call.kwargs)),
                     *_annotated(tables, fn, call, model),
                     *_q_objects(tables, fn, call, model),
                 )
-                yield from (replace(use, how="ne") for use in found) if name == "exclude" else found
+                for use in found:
+                    how = "ne" if name == "exclude" else use.how
+                    yield replace(use, how=how, partial=use.partial or added)
         elif name in {"order_by", "latest", "earliest"}:
-            model = tables.model(fn, call.func)
+            model = tables.model(fn, _receiver(facts.values, call.func))
             if model is not None:
                 yield from _orders(tables, fn, call, model)
+
+
+def _added_to(tables: Tables, fn: Fn, vid: Vid) -> bool:
+    """`self.filter(...)` in a queryset's own class, where something else than `Model.objects` is asked for it: that narrows too."""
+    root = fn.facts.values[object_root(fn, vid)] if vid >= 0 else ("",)
+    if root != ("param", 0) or fn.cls is None or not tables.project.resolver.managers.gives_rows(Ref("inst", fn.cls.fqn)):
+        return False
+    calls = [(edge.caller, edge.call) for edge in tables.project.graph.callers(fn) if edge.call is not None]
+    return not calls or not all(_of_all_rows(caller, call) for caller, call in calls)
+
+
+def _of_all_rows(fn: Fn, call: Call) -> bool:
+    """`Order.objects.unpaid()`, `Order.objects.all().unpaid()`"""
+    func = fn.facts.values[call.func]
+    if func[0] == "name":
+        return str(func[1]).split(".")[-2:-1] in (["objects"], ["all"])
+    asked = fn.unguarded(func[1]) if func[0] == "attr" else ("",)
+    if asked[0] == "call":
+        inner = fn.facts.calls[asked[1]]
+        return fn.callee_name(inner) == "all" and _of_all_rows(fn, inner)
+    return asked[0] in ("name", "attr") and str(asked[-1]).rpartition(".")[2] in _MANAGERS
 
 
 def _annotated(tables: Tables, fn: Fn, call: Call, model: Model) -> Iterator[Use]:
@@ -401,7 +438,16 @@ def _lookups(tables: Tables, fn: Fn, call: Call, model: Model, keywords: dict[st
         known = found[key]
         if known is not None:
             table, column, how = known
+            how = "column" if _is_column(fn, vid) else how
             yield Use(fn, call.span, table, column, how, vid, framework="django", partial=partial, query=call.span)
+
+
+def _is_column(fn: Fn, vid: Vid) -> bool:
+    """`F("capacity")`, `F("capacity") - 1`: what each row has there, which no index finds."""
+    value = fn.unguarded(vid)
+    if value[0] == "binop":
+        return any(_is_column(fn, side) for side in value[2:4])
+    return value[0] == "call" and fn.callee_name(fn.facts.calls[value[1]]) == "F"
 
 
 def resolve_lookup(tables: Tables, model: Model, key: str) -> tuple[Table, Column, str] | None:
