@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import TYPE_CHECKING, NamedTuple
 
 from backendlint.facts.model import Call, Vid
@@ -12,6 +13,7 @@ if TYPE_CHECKING:
     from backendlint.project.model import Project
 
 MAX_DEPTH = 12
+MAX_CALLERS = 8
 
 
 class Made(NamedTuple):
@@ -56,7 +58,7 @@ class Allocations:
         if op == "attr":
             return self._attribute(fn, value[1], value[2], depth)
         if op == "item":
-            kept = self.project.attached.items(fn, value[1], value[2])
+            kept = self.project.attached.items(fn, value[1], value[2]) or self._kept_by_class(fn, value[1])
             return [made for home, item in kept for made in self.of(home, item, depth)]
         if op == "param":
             return self._param(fn, value[1], depth)
@@ -74,7 +76,18 @@ class Allocations:
                     found += self._returned(fn, call, callee, item.value, depth)
             elif ref.kind in ("class", "lib"):
                 found.append(Made(fn, call))
-        return found
+        func = fn.unguarded(call.func)
+        return found or (self._by_passed(fn, func[1], depth) if func[0] == "param" else [])
+
+    def _by_passed(self, fn: Fn, index: int, depth: int) -> list[Made]:
+        """`def get(self, name, make): ... make()`: by the functions that callers pass."""
+        made_by = (
+            self.project.functions[ref.name]
+            for caller, vid in self._passed(fn, index)
+            for ref in self.project.refs(caller, vid)
+            if ref.kind == "func"
+        )
+        return [made for maker in made_by for item in maker.facts.returns for made in self.of(maker, item.value, depth)]
 
     def _returned(self, fn: Fn, call: Call, callee: Fn, vid: Vid, depth: int) -> list[Made]:
         own = handed_back(fn, call, callee, vid)
@@ -116,6 +129,18 @@ class Allocations:
         """What the project keeps on a library's object."""
         return [made for fn, vid in self.project.attached.stores(owner, name) for made in self.of(fn, vid, depth)]
 
+    def _kept_by_class(self, fn: Fn, base: Vid) -> list[tuple[Fn, Vid]]:
+        """What the methods of a class put into `self.clients`, of which an item is taken."""
+        value = fn.unguarded(base)
+        refs = self.project.refs(fn, value[1]) if value[0] == "attr" else ()
+        owners = [
+            cls
+            for ref in refs
+            if ref.kind == "inst"
+            for cls in self.project.hierarchy.mro(self.project.classes[ref.name])
+        ]
+        return [item for owner in owners for item in self.project.hierarchy.kept(owner, value[2])]
+
     def _attribute(self, fn: Fn, base: Vid, name: str, depth: int) -> list[Made]:
         stored = fn.facts.values[base]
         while stored[0] in ("setattr", "guard", "mut", "store"):
@@ -151,11 +176,12 @@ class Allocations:
         for dependency in self.project.graph.injected(fn, index):
             for item in dependency.facts.returns:
                 found += self.of(dependency, item.value, depth)
-        if found:
-            return found
-        for edge in self.project.graph.callers(fn)[:8]:
+        return found or [made for caller, vid in self._passed(fn, index) for made in self.of(caller, vid, depth)]
+
+    def _passed(self, fn: Fn, index: int) -> Iterator[tuple[Fn, Vid]]:
+        """What callers pass for a parameter."""
+        for edge in self.project.graph.callers(fn)[:MAX_CALLERS]:
             if edge.call is not None and edge.kind == "call":
                 for vid, part in bind(edge.caller, edge.call, fn).get(index, ()):
                     if not part:
-                        found += self.of(edge.caller, vid, depth)
-        return found
+                        yield edge.caller, vid

@@ -202,14 +202,24 @@ class Hierarchy:
 
     def stores(self, cls: Cls, name: str) -> list[tuple[Fn, Vid]]:
         """Values that the class's own methods assign to `self.name`."""
+        return self._all_stores(cls).get(name, [])
+
+    def kept(self, cls: Cls, name: str) -> list[tuple[Fn, Vid]]:
+        """Values that they put into `self.name`, under whatever key (`self.clients[host] = connect(host)`)."""
+        return self._all_stores(cls).get(f"{name}[]", [])
+
+    def _all_stores(self, cls: Cls) -> dict[str, list[tuple[Fn, Vid]]]:
         known = self._stores.get(cls.fqn)
         if known is None:
             known = self._stores[cls.fqn] = {}
             for method in cls.methods.values():
                 for store in method.facts.stores:
-                    if store.name and method.value(object_root(method, store.base)) == ("param", 0):
+                    base = method.value(object_root(method, store.base))
+                    if store.name and base == ("param", 0):
                         known.setdefault(store.name, []).append((method, store.value))
-        return known.get(name, [])
+                    elif store.key >= 0 and base[0] == "attr" and method.unguarded(base[1]) == ("param", 0):
+                        known.setdefault(f"{base[2]}[]", []).append((method, store.value))
+        return known
 
     def subclass_of(self, name: str, base: str) -> bool:
         """Whether class `name` is `base` or inherits from it; both fqns or dotted library names (exceptions too)."""

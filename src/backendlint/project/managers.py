@@ -121,7 +121,9 @@ class Managers:
             making = cls.methods.get("get_queryset")
             for call in making.calls if making is not None else ():
                 named = self.resolver.refs(making, call.func) if making.value(call.func)[0] == "name" else ()
-                yield from (project.classes[made.name] for made in named if made.kind == "class" and self.gives_rows(made))
+                yield from (
+                    project.classes[made.name] for made in named if made.kind == "class" and self.gives_rows(made)
+                )
 
     def above(self, fn: Fn, cls: Cls) -> Ref:
         """What `super()` is in a method: for the rows that the object gives, where these are known."""

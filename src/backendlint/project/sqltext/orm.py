@@ -395,7 +395,11 @@ def _django(tables: Tables, fn: Fn) -> Iterator[Use]:
 def _added_to(tables: Tables, fn: Fn, vid: Vid) -> bool:
     """`self.filter(...)` in a queryset's own class, where something else than `Model.objects` is asked for it: that narrows too."""
     root = fn.facts.values[object_root(fn, vid)] if vid >= 0 else ("",)
-    if root != ("param", 0) or fn.cls is None or not tables.project.resolver.managers.gives_rows(Ref("inst", fn.cls.fqn)):
+    if (
+        root != ("param", 0)
+        or fn.cls is None
+        or not tables.project.resolver.managers.gives_rows(Ref("inst", fn.cls.fqn))
+    ):
         return False
     calls = [(edge.caller, edge.call) for edge in tables.project.graph.callers(fn) if edge.call is not None]
     return not calls or not all(_of_all_rows(caller, call) for caller, call in calls)
