@@ -6,10 +6,14 @@ from typing import TYPE_CHECKING
 
 from backendlint.project.entities import Ref, Refs
 from backendlint.project.types import unique
+from backendlint.project.variables import of_all_modules
 
 if TYPE_CHECKING:
     from backendlint.project.model import Project
     from backendlint.project.refs import Resolver
+
+
+SETTINGS = "django.conf.settings"
 
 
 class Names:
@@ -82,7 +86,13 @@ class Names:
             owner_type = libraries.attribute(head)
             if owner_type is not None and owner_type.type:
                 return tuple(self.resolver.member(types.named(owner_type.type), last))
-        return self.kept(head, last) or types.of_unknown(dotted) or (Ref("lib", dotted),)
+        set_there = self._setting(last) if head == SETTINGS else ()
+        return set_there or self.kept(head, last) or types.of_unknown(dotted) or (Ref("lib", dotted),)
+
+    def _setting(self, name: str) -> Refs:
+        """What `django.conf.settings.NAME` is, by the module that sets it."""
+        places = of_all_modules(self.project, name) if name.isupper() else ()
+        return next((refs for fn, vid in places if (refs := self.resolver.refs(fn, vid))), ())
 
     def kept(self, owner: str, name: str) -> Refs:
         """What the project itself keeps on a library's object (`flask.g.db`)."""
