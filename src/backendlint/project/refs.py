@@ -9,6 +9,7 @@ from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING
 
 from backendlint.facts.model import Binding, Call, Value, Vid
+from backendlint.project.callables import made_by
 from backendlint.project.entities import Cls, Fn, Ref, Refs
 from backendlint.project.loops import behind
 from backendlint.project.managers import Managers
@@ -366,13 +367,18 @@ class Resolver:
             return known
         self._fields[key] = ()
         annotation = cls.facts.annotations.get(name, -1)
-        found: Iterable[Ref] = self.types.annotation(cls.owner, annotation) if annotation >= 0 else ()
+        found: Iterable[Ref] = self._annotated(cls.owner, annotation)
         if not found:
             found = self.refs(cls.owner, cls.facts.attributes.get(name, -1))
         if not found:
             found = self._many(self.refs(fn, vid) for fn, vid in self.project.hierarchy.stores(cls, name))
         self._fields[key] = unique(found)
         return self._fields[key]
+
+    def _annotated(self, home: Fn, annotation: Vid) -> Refs:
+        if annotation < 0:
+            return ()
+        return made_by(self.types, home, annotation) or self.types.annotation(home, annotation)
 
     # calls
 
@@ -430,7 +436,7 @@ class Resolver:
         if index == 0 and fn.cls is not None and fn.kind == "classmethod":
             return (Ref("class", fn.cls.fqn),)
         home = fn.parent or fn
-        found: Iterable[Ref] = self.types.annotation(home, param.annotation) if param.annotation >= 0 else ()
+        found: Iterable[Ref] = self._annotated(home, param.annotation)
         if not found:
             found = self.types.injected(home, param) or self.types.framework_param(fn, index)
         if not found and param.default >= 0 and home.facts.values[param.default][0] != "const":
