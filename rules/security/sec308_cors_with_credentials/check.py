@@ -3,6 +3,7 @@ or a table that the call spreads; and where the origin is compared before the te
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 
 from backendlint.api import Call, Fn, Hit, Project, calls_at, functions_in, of_all_modules
@@ -15,6 +16,10 @@ EXTENSION = "flask_cors.CORS"
 CONFIGURED = "`CORS_SUPPORTS_CREDENTIALS` with any origin"
 SPREAD = "These CORS options"
 REFLECTED = "The caller's own origin"
+ENDLESS = "A pattern of these origins"
+PATTERNS = ("CORS_ALLOWED_ORIGIN_REGEXES", "CORS_ORIGIN_REGEX_WHITELIST")
+"""Settings of django-cors-headers 4.9, which holds them against the beginning of an origin (`re.match`)."""
+ENDS = re.compile(r"(?:\$|\\Z)\)*$")
 ORIGIN = frozenset({"origin", "http_origin"})
 SETTINGS = ("CORS_ORIGINS", "CORS_RESOURCES")
 """Keys of the configuration that flask-cors reads where its call says nothing."""
@@ -30,6 +35,9 @@ def check(project: Project, hit: Hit) -> Iterator[Hit]:
         allowed = [fn.const(vid) for fn, vid in settings(project, CREDENTIALS)]
         if any(value is True for value in allowed) and unlisted(project):
             yield hit
+    elif hit.message.startswith(ENDLESS):
+        if any(endless(project, fn, vid) for fn, vid in settings(project, PATTERNS) if fn.path == hit.location.path):
+            yield hit
     elif hit.message.startswith(REFLECTED):
         if not any(compares_origin(fn) for fn in functions_in(project, hit.location) if encloses(fn, hit)):
             yield hit
@@ -37,6 +45,17 @@ def check(project: Project, hit: Hit) -> Iterator[Hit]:
         return
     elif not hit.message.startswith(FLASK) or says_itself(project, hit) or unlisted(project):
         yield hit
+
+
+def endless(project: Project, fn: Fn, vid: int) -> bool:
+    """Whether one of the patterns says how an origin begins, and not how it ends (`^https://.*\\.ferries\\.example`)."""
+    value = fn.unguarded(vid)
+    if value[0] in ("list", "tuple", "set"):
+        return any(endless(project, fn, item) for item in value[1])
+    if value[0] == "call":  # `re.compile(...)`
+        return any(endless(project, fn, item) for item in fn.calls[value[1]].args[:1])
+    texts = [item for item in project.constants(fn, vid) or () if isinstance(item, str)]
+    return any("://" in text and not ENDS.search(text) for text in texts)
 
 
 def encloses(fn: Fn, hit: Hit) -> bool:
