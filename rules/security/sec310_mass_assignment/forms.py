@@ -6,18 +6,33 @@ from collections.abc import Iterator
 
 from backendlint.api import SAFE, Cls, Hit, Location, Project, Route, Step
 
+from .privileges import PRIVILEGED, columns
+
 USERS = frozenset(f"django.contrib.auth.models.{name}" for name in ("User", "AbstractUser", "PermissionsMixin"))
+OWN_ROWS = frozenset({"get_object", "get_queryset"})
+"""Methods of views that give whoever asks rows of their own: of these, too, not everything is theirs to set."""
 
 
 def everything(project: Project) -> Iterator[Hit]:
-    """`fields = "__all__"` in forms and serializers."""
+    """`fields = "__all__"` and `exclude = [...]` in forms and serializers."""
     for cls in project.classes.values():
-        if cls.name != "Meta" or cls.owner.const(cls.facts.attributes.get("fields", -1)) != "__all__":
+        if cls.name != "Meta" or not _takes_the_rest(cls):
             continue
         outer = project.classes.get(cls.fqn.rpartition(".")[0])
         if outer is None or project.hierarchy.role(outer) not in ("serializer", "form"):
             continue
-        route = _given_to_anybody(project, outer) if _is_user(project, cls) else None
+        rights = _rights(project, cls, outer)
+        route = _given_to_anybody(project, outer) if rights or _is_user(project, cls) else None
+        if route is not None and rights:
+            yield Hit(
+                f"`{outer.name}` accepts every field that it does not exclude, and so `{rights[0]}`, which {route.label} takes from "
+                "whoever calls. List the fields that clients may set, or make this one read-only.",
+                _place(cls),
+                related=(Step(route.place, "taken here"),),
+            )
+            continue
+        if "exclude" in cls.facts.attributes:
+            continue
         if route is not None:
             yield Hit(
                 f"`{outer.name}` accepts every field of a user, and {route.label} takes it from whoever calls: anybody can set "
@@ -33,6 +48,27 @@ def everything(project: Project) -> Iterator[Hit]:
             profile="strict",
             severity="warning",
         )
+
+
+def _takes_the_rest(meta: Cls) -> bool:
+    """Whether it names no fields, but all, or those that are left out."""
+    stated = meta.facts.attributes
+    return meta.owner.const(stated.get("fields", -1)) == "__all__" or ("exclude" in stated and "fields" not in stated)
+
+
+def _rights(project: Project, meta: Cls, outer: Cls) -> list[str]:
+    """The model's fields that give rights or money and that a client may set so."""
+    vid = meta.facts.attributes.get("model", -1)
+    models = [project.classes[ref.name] for ref in project.refs(meta.owner, vid) if ref.kind == "class"] if vid >= 0 else []
+    closed = set(outer.facts.attributes)
+    for name in ("exclude", "read_only_fields", "extra_kwargs"):
+        listed = meta.owner.unguarded(meta.facts.attributes[name]) if name in meta.facts.attributes else ("list", ())
+        if listed[0] not in ("list", "tuple", "set", "dict"):
+            return []
+        keys = (item[0] for item in listed[1]) if listed[0] == "dict" else listed[1]
+        closed.update(str(meta.owner.const(key)) for key in keys)
+    fields = (name for model in models for name in columns(project, model))
+    return [name for name in fields if PRIVILEGED.fullmatch(name) and name not in closed]
 
 
 def _is_user(project: Project, meta: Cls) -> bool:
@@ -51,7 +87,7 @@ def _given_to_anybody(project: Project, serializer: Cls) -> Route | None:
     if {"is_superuser", "is_staff"} & set(serializer.facts.attributes):
         return None  # declared by itself: read-only most often
     for route in project.routes:
-        if SAFE.issuperset(route.methods) or project.access.authorization(route):
+        if SAFE.issuperset(route.methods) or set(project.access.authorization(route)) - OWN_ROWS:
             continue
         if route.handler is None:
             owners = project.hierarchy.mro(route.cls) if route.cls is not None else ()
@@ -69,4 +105,5 @@ def _given_to_anybody(project: Project, serializer: Cls) -> Route | None:
 
 def _place(cls: Cls) -> Location:
     """Where the class `Meta` says which fields there are."""
-    return cls.owner.location(cls.facts.field_spans["fields"])
+    spans = cls.facts.field_spans
+    return cls.owner.location(spans["fields"] if "fields" in spans else spans["exclude"])

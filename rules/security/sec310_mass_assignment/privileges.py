@@ -11,7 +11,7 @@ from .narrowing import DUMPS
 
 MAX_STEPS = 6
 PRIVILEGED = re.compile(
-    r"roles?|is_(admin|superuser|staff|verified)|permissions?|scopes|balance|credits?|wallet|credit_limit",
+    r"roles?|is_(admin|superuser|staff)|(is_)?(\w+_)?verified|permissions?|scopes|balance|credits?|wallet|credit_limit",
     re.IGNORECASE,
 )
 """Fields that are not for whoever the row is about to set."""
@@ -29,8 +29,8 @@ def privileged(project: Project, sites: list[tuple[Fn, Call, Vid]], seen: set[Lo
             schema = project.classes.get(ref.name) if ref.kind == "inst" else None
             if schema is None or project.hierarchy.role(schema) != "schema":
                 continue
-            held = _columns(project, entity)
-            names = [name for name in _columns(project, schema) if PRIVILEGED.fullmatch(name) and name in held]
+            held = columns(project, entity)
+            names = [name for name in columns(project, schema) if PRIVILEGED.fullmatch(name) and name in held]
             names = [name for name in names if not _speaks_of(fn, name)]
             route = _taken_from_anybody(project, fn, schema, names) if names else None
             if route is not None:
@@ -72,7 +72,7 @@ def _changed(project: Project, fn: Fn, call: Call) -> Cls | None:
     return next((cls for cls in found if stored_entity(project, cls)), None)
 
 
-def _columns(project: Project, cls: Cls) -> dict[str, None]:
+def columns(project: Project, cls: Cls) -> dict[str, None]:
     """Names of the fields that a class or one of its bases declares, in order."""
     return {
         name: None
