@@ -51,6 +51,8 @@ ADDED = re.compile(r"_?add_(?:a_|an_|new_)?(\w+)", re.IGNORECASE)
 
 PROPER = {"POST": 201, "DELETE": 204}
 """By which the project shows that it says what happened."""
+RECORD = re.compile(r"audit|(log|event|history|journal)\w*$", re.IGNORECASE)
+"""Entities that tell what was done."""
 STORING = frozenset({"db-write", "db", "commit", "cache-write"})
 DROPPING = frozenset({"flask"})
 """Frameworks that leave the body of a 204 out: of `{}` nothing is lost."""
@@ -139,7 +141,9 @@ def only_reads(project: Project, fn: Fn) -> bool:
 
 
 def inserts(project: Project, fn: Fn) -> bool:
-    return any(write.creates or write.op in ("save", "write") for write, _ in project.writes.reached(fn))
+    """Whether it stores something new, other than the record of what it did."""
+    found = [write for write, _ in project.writes.reached(fn) if not RECORD.search(write.entity)]
+    return any(write.creates or (write.op in ("save", "write") and not write.update_fields) for write in found)
 
 
 def silent_response(answer: Answer | None) -> bool:
