@@ -57,7 +57,7 @@ def runs_by_hand(project: Project, fn: Fn, *, beside: bool = False) -> bool:
         if _of_group(project, own):
             return True
         own = own.parent
-    if project.reach(fn.fqn):
+    if project.reach(fn.fqn) or _makes_application(project, fn):
         return False
     return only_from_main(project, fn, beside=beside) or (
         _is_program(project, fn) and not _served(project, fn) and not project.importers.used(fn.file)
@@ -253,7 +253,7 @@ def only_by_hand(project: Project, fn: Fn | None, depth: int = 5, *, beside: boo
         return False
     if runs_by_hand(project, fn, beside=beside) or project.importers.for_pytest(fn.file):
         return True
-    if fn.fqn in project.route_functions:  # that a command calls it too
+    if fn.fqn in project.route_functions or _makes_application(project, fn):  # that a command calls it too
         return False
     callers = {
         (edge.caller.fqn, edge.kind in _BESIDE): edge
@@ -272,6 +272,11 @@ def only_by_hand(project: Project, fn: Fn | None, depth: int = 5, *, beside: boo
             for (_, aside), edge in callers.items()
         )
     )
+
+
+def _makes_application(project: Project, fn: Fn) -> bool:
+    """`create_app()`: a server calls it, whatever lies beside it."""
+    return not fn.is_module and any(item.origin is not None and item.origin[0] is fn for item in project.applications)
 
 
 def only_planned(project: Project, fn: Fn, depth: int = 4) -> bool:
