@@ -403,12 +403,13 @@ class Importers:
         known = self._debugging.get(file.path)
         if known is None:
             importers = [item for item in self.of(file) if not _below_tests(item.path)]
-            known = self._debugging[file.path] = bool(importers) and all(
+            debugs = [
                 self._debugs(importer, item)
                 for importer in importers
                 for item in importer.imports
                 if self._imports(importer, item, file)
-            )
+            ]
+            known = self._debugging[file.path] = bool(debugs) and all(debugs)  # none of a package of whose modules each is imported
         return known
 
     def _imports(self, importer: FileFacts, item: Import, file: FileFacts) -> bool:
