@@ -300,18 +300,22 @@ def _outlives(project: Project, table: Table) -> bool:
 
 
 def _target(project: Project, table: Table, stem: str) -> Table | None:
-    """The one table that `<stem>_id` names: in Django one of the same app, and `parent_id` the table itself."""
+    """The one table that `<stem>_id` names: in Django one of the same app, and `parent_id` the table itself; else also one with
+    the same first word (`pier_id` of `port_calls` names `port_piers`)."""
     if stem == "parent":
         return table
     app = project.data.app_of(table) if table.source == "django" else ""
-    found = {}
-    for name in (stem, f"{stem}s", f"{stem}es", f"{stem.removesuffix('y')}ies", f"{stem}_table"):
-        target = project.data.schema.find(f"{app}_{name}" if app else name)
-        if target is table:
-            return None  # `user_id` of a user is what another system calls it
-        if target is not None and target.kind == "table":
-            found[id(target)] = target
-    return next(iter(found.values())) if len(found) == 1 else None
+    names = [stem, f"{stem}s", f"{stem}es", f"{stem.removesuffix('y')}ies", f"{stem}_table"]
+    for before in (f"{app}_",) if app else ("", f"{table.name.lower().partition('_')[0]}_"):
+        found = {}
+        for target in (project.data.schema.find(before + name) for name in names):
+            if target is table:
+                return None  # `user_id` of a user is what another system calls it
+            if target is not None and target.kind == "table":
+                found[id(target)] = target
+        if found:
+            return next(iter(found.values())) if len(found) == 1 else None
+    return None
 
 
 def _is_copy(project: Project, table: Table, column: Column) -> bool:
