@@ -25,8 +25,8 @@ def _comes_back(project: Project, fn: Fn) -> bool:
     """A job that calls `retry()` itself and does not count how often it did."""
     if not is_job(project, fn):
         return False
-    counts = any(value[0] == "attr" and value[2] == "retries" for value in fn.facts.values)
-    counts = counts and any(value[0] == "compare" for value in fn.facts.values)
+    compared = (side for vid in fn.made_by("compare") for side in fn.value(vid)[2])
+    counts = any(value[0] == "attr" and value[2] == "retries" for value in map(fn.unguarded, compared))
     return not counts and not any(call.kwarg("max_retries") >= 0 for call in fn.calls)
 
 
