@@ -207,7 +207,9 @@ def names_fields(value: Value, held: set[int]) -> bool:
 
 def loads_partially(project: Project, fn: Fn) -> bool:
     """A serializer that takes what is sent alone, or Django REST framework's own `update()` told to make such a one."""
-    told = any(item.key >= 0 and fn.const(item.key) == "partial" and fn.const(item.value) is True for item in fn.facts.stores)
+    told = any(
+        item.key >= 0 and fn.const(item.key) == "partial" and fn.const(item.value) is True for item in fn.facts.stores
+    )
     if told and any(call.open_ended and fn.callee_name(call) == "update" for call in fn.facts.calls):
         return True
     return any(
@@ -219,7 +221,11 @@ def loads_partially(project: Project, fn: Fn) -> bool:
 
 def loads(project: Project, fn: Fn, call: Call) -> bool:
     """Whether it takes what the client sends: a serializer with data, a marshmallow schema or its `load()`."""
-    if call.kwarg("data") >= 0 or fn.callee_name(call) == "update" or any(model.schema == "validate" for model in project.models(fn, call)):
+    if (
+        call.kwarg("data") >= 0
+        or fn.callee_name(call) == "update"
+        or any(model.schema == "validate" for model in project.models(fn, call))
+    ):
         return True
     made = (project.classes[ref.name] for ref in project.callees(fn, call) if ref.kind == "class")
     return any(project.hierarchy.is_a(cls, "marshmallow.Schema") for cls in made)

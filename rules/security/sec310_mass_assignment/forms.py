@@ -59,7 +59,9 @@ def _takes_the_rest(meta: Cls) -> bool:
 def _rights(project: Project, meta: Cls, outer: Cls) -> list[str]:
     """The model's fields that give rights or money and that a client may set so."""
     vid = meta.facts.attributes.get("model", -1)
-    models = [project.classes[ref.name] for ref in project.refs(meta.owner, vid) if ref.kind == "class"] if vid >= 0 else []
+    models = (
+        [project.classes[ref.name] for ref in project.refs(meta.owner, vid) if ref.kind == "class"] if vid >= 0 else []
+    )
     closed = set(outer.facts.attributes)
     for name in ("exclude", "read_only_fields", "extra_kwargs"):
         listed = meta.owner.unguarded(meta.facts.attributes[name]) if name in meta.facts.attributes else ("list", ())

@@ -119,11 +119,14 @@ class Managers:
             for base in cls.bases:
                 yield from self.taken(base)
             making = cls.methods.get("get_queryset")
-            for call in making.calls if making is not None else ():
-                named = self.resolver.refs(making, call.func) if making.value(call.func)[0] == "name" else ()
-                yield from (
-                    project.classes[made.name] for made in named if made.kind == "class" and self.gives_rows(made)
-                )
+            yield from self._named(making) if making is not None else ()
+
+    def _named(self, making: Fn) -> Iterator[Cls]:
+        """`OrderQuerySet(self.model)`: the classes that a method calls by their names."""
+        for call in making.calls:
+            refs = self.resolver.refs(making, call.func) if making.value(call.func)[0] == "name" else ()
+            made = (self.resolver.project.classes[ref.name] for ref in refs if ref.kind == "class")
+            yield from (cls for cls in made if self.gives_rows(Ref("inst", cls.fqn)))
 
     def above(self, fn: Fn, cls: Cls) -> Ref:
         """What `super()` is in a method: for the rows that the object gives, where these are known."""

@@ -409,7 +409,9 @@ class Importers:
                 for item in importer.imports
                 if self._imports(importer, item, file)
             ]
-            known = self._debugging[file.path] = bool(debugs) and all(debugs)  # none of a package of whose modules each is imported
+            known = self._debugging[file.path] = bool(debugs) and all(
+                debugs
+            )  # none of a package of whose modules each is imported
         return known
 
     def _imports(self, importer: FileFacts, item: Import, file: FileFacts) -> bool:
