@@ -721,3 +721,60 @@ def test_functions_give_rows_of_the_class_that_they_are_handed() -> None:
     assert returned(project, "main.based") == [("inst", "models.Mast")]
     assert returned(project, "main.annotated") == [("inst", "models.Rope")]
     assert returned(project, "main.number") == [("libinst", "builtins.int")]
+
+
+def test_callables_are_what_they_make_where_they_are_passed_on() -> None:
+    project = build(
+        main="""
+            from collections.abc import Callable
+            from dataclasses import dataclass
+            class Work: ...
+            @dataclass
+            class Yard:
+                making: Callable[..., Work]
+                told: Callable[[int], Work]
+                def made(self):
+                    return self.making()
+                def asked(self):
+                    return self.told(1)
+            class Pier:
+                def __init__(self, work: Callable[[], Work]):
+                    self._work = work
+                def begun(self):
+                    return self._work()
+            def maker(name) -> Callable[..., Work]:
+                def make():
+                    return Yard(Work, Work)
+                return make
+            def inner():
+                return maker("a")()
+        """,
+    )
+    assert returned(project, "main.Yard.made") == [("inst", "main.Work")]
+    assert returned(project, "main.Yard.asked") == []
+    assert returned(project, "main.Pier.begun") == [("inst", "main.Work")]
+    assert returned(project, "main.inner") == [("inst", "main.Yard")]
+
+
+def test_self_of_a_models_own_queryset_gives_its_rows() -> None:
+    project = build(
+        models="""
+            from django.db import models
+            class BoatQuerySet(models.QuerySet):
+                def afloat(self):
+                    return self.filter(is_afloat=True)
+                def first_afloat(self):
+                    return self.afloat().first()
+            class SharedQuerySet(models.QuerySet):
+                def one(self):
+                    return self.first()
+            class Boat(models.Model):
+                objects = BoatQuerySet.as_manager()
+            class Rope(models.Model):
+                objects = SharedQuerySet.as_manager()
+            class Mast(models.Model):
+                objects = SharedQuerySet.as_manager()
+        """,
+    )
+    assert returned(project, "models.BoatQuerySet.first_afloat") == [("inst", "models.Boat")]
+    assert ("inst", "models.Mast") not in returned(project, "models.SharedQuerySet.one")
