@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from backendlint.facts.model import Call, Span, Vid
 from backendlint.findings.model import Location
 from backendlint.project.binding import object_root
-from backendlint.project.entities import Fn, Ref
+from backendlint.project.entities import Fn
 from backendlint.project.schema.django_state import Model, column_name
 from backendlint.project.schema.model import Column, Table
 from backendlint.project.sqltext.annotations import annotated
@@ -143,7 +143,7 @@ class Tables:
 
     def model(self, fn: Fn, vid: Vid) -> Model | None:
         """Django's model that a queryset, manager or class is about."""
-        return self._spelled(fn, vid) or (self._of_rows(fn, vid) if vid >= 0 else None)
+        return self.spelled(fn, vid) or (self._of_rows(fn, vid) if vid >= 0 else None)
 
     def _of_rows(self, fn: Fn, vid: Vid) -> Model | None:
         """The same by type, as of `self` in a queryset's own class, and of what its methods return."""
@@ -153,20 +153,21 @@ class Tables:
                 return self.django.models.get(key)
         return None
 
-    def _spelled(self, fn: Fn, vid: Vid, depth: int = 0) -> Model | None:
+    def spelled(self, fn: Fn, vid: Vid, depth: int = 0) -> Model | None:
+        """The same as far as the chain of calls says it, from the model's name on."""
         if vid < 0 or depth > 12:
             return None
         value = fn.facts.values[vid]
         if value[0] == "name":
             return self._of_name(fn, str(value[1]))
         if value[0] == "attr":
-            return self._spelled(fn, value[1], depth + 1) if value[2] not in _RELATED else None
+            return self.spelled(fn, value[1], depth + 1) if value[2] not in _RELATED else None
         if value[0] == "call":
             call = fn.facts.calls[value[1]]
-            return self._spelled(fn, call.func, depth + 1) if fn.callee_name(call) in _QUERYSET_METHODS else None
+            return self.spelled(fn, call.func, depth + 1) if fn.callee_name(call) in _QUERYSET_METHODS else None
         if value[0] in {"guard", "phi"}:
             inner = value[1] if value[0] == "guard" else next((item for item in value[1] if item != vid), -1)
-            return self._spelled(fn, inner, depth + 1)
+            return self.spelled(fn, inner, depth + 1)
         if value[0] == "def":
             key = self.django.classes.get(f"{fn.file.module}.{value[1]}")
             return self.django.models.get(key) if key else None
@@ -369,15 +370,14 @@ def _django(tables: Tables, fn: Fn) -> Iterator[Use]:
         func = facts.values[call.func]
         name = fn.callee_name(call)
         if name in _FILTERS:
-            model = (
-                tables.model(fn, call.args[0])
-                if name == "get_object_or_404" and call.args
-                else tables.model(fn, _receiver(facts.values, call.func))
-            )
+            shortcut = name == "get_object_or_404" and call.args
+            rows = call.args[0] if shortcut else _receiver(facts.values, call.func)
+            model = tables.model(fn, rows)
             if model is None and func[0] == "name":
-                model = tables.model(fn, call.func)
+                rows = call.func
+                model = tables.model(fn, rows)
             if model is not None:
-                added = _added_to(tables, fn, _receiver(facts.values, call.func))
+                added = _added_to(tables, fn, rows)
                 found = (
                     *_lookups(tables, fn, call, model, dict(call.kwargs)),
                     *_annotated(tables, fn, call, model),
@@ -393,16 +393,14 @@ def _django(tables: Tables, fn: Fn) -> Iterator[Use]:
 
 
 def _added_to(tables: Tables, fn: Fn, vid: Vid) -> bool:
-    """`self.filter(...)` in a queryset's own class, where something else than `Model.objects` is asked for it: that narrows too."""
-    root = fn.facts.values[object_root(fn, vid)] if vid >= 0 else ("",)
-    if (
-        root != ("param", 0)
-        or fn.cls is None
-        or not tables.project.resolver.managers.gives_rows(Ref("inst", fn.cls.fqn))
-    ):
+    """Whether the rows may be narrowed before, by what does not stand here; of `self.filter(...)` in a queryset's own class, where
+    something else than `Model.objects` is asked for it."""
+    if tables.spelled(fn, vid) is not None:
         return False
+    root = fn.facts.values[object_root(fn, vid)] if vid >= 0 else ("",)
     calls = [(edge.caller, edge.call) for edge in tables.project.graph.callers(fn) if edge.call is not None]
-    return not calls or not all(_of_all_rows(caller, call) for caller, call in calls)
+    own = root == ("param", 0) and fn.cls is not None
+    return not (own and calls and all(_of_all_rows(caller, call) for caller, call in calls))
 
 
 def _of_all_rows(fn: Fn, call: Call) -> bool:
