@@ -265,7 +265,7 @@ class Failures:
         for index, block in enumerate(fn.facts.blocks):
             if block.kind == "with" and depth:
                 found.update(name for manager in self._managers(fn, block) for name in self.wraps(manager, depth - 1))
-            types = self._failures(fn, index) if block.kind == "except" else ()
+            types = self._failures(fn, index) if block.kind == "except" and self._asks(fn, block.group) else ()
             types = tuple(name for name in types if self.project.exception_kind(name) != "integrity")
             if types and self._raises_own(fn, index):
                 found.update(types)
@@ -375,7 +375,7 @@ class Failures:
         handled = frozenset(
             name
             for index, block in enumerate(fn.facts.blocks)
-            if block.kind == "except"
+            if block.kind == "except" and self._asks(fn, block.group)
             for name in self._failures(fn, index)
         )
         for name, escape in self.project.exceptions.escaping(fn).items():
@@ -388,6 +388,12 @@ class Failures:
             ):
                 return name, escape
         return "", None
+
+    def _asks(self, fn: Fn, block: int) -> bool:
+        """Whether more is tried there than what looks at an answer that has come (`response.raise_for_status()`)."""
+        inside = below(fn.facts, block)
+        tried = [self.project.models(fn, call) for call in fn.calls if call.block in inside]
+        return not tried or any(not models or any(model.effect for model in models) for models in tried)
 
 
 def waits_there(project: Project, fn: Fn, block: int, *effects: str) -> bool:
