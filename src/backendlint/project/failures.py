@@ -13,6 +13,7 @@ from backendlint.project.decorators import made_within
 from backendlint.project.entities import Fn
 from backendlint.project.exceptions import Escape
 from backendlint.project.foundbefore import met_before
+from backendlint.project.libraries_model import CallModel
 from backendlint.project.lookups import MISSING, asked_for, asked_in, chain, of_failure, provoked
 from backendlint.project.mapped import Mapped
 from backendlint.project.once import first_time_only
@@ -393,7 +394,12 @@ class Failures:
         """Whether more is tried there than what looks at an answer that has come (`response.raise_for_status()`)."""
         inside = below(fn.facts, block)
         tried = [self.project.models(fn, call) for call in fn.calls if call.block in inside]
-        return not tried or any(not models or any(model.effect for model in models) for models in tried)
+        return not tried or any(not models or any(map(_reaches_out, models)) for models in tried)
+
+
+def _reaches_out(model: CallModel) -> bool:
+    """Whether a library's function does more than to look, or has another do it (`breaker.call(session.post, url)`)."""
+    return bool(model.effect) or any(item is not None for item in (model.bridges, model.executor, model.calls))
 
 
 def waits_there(project: Project, fn: Fn, block: int, *effects: str) -> bool:
