@@ -370,6 +370,8 @@ class Taint:
             return int(value[1])
         if value[0] in ("guard", "await", "star"):
             return self.forwarded(fn, value[1], depth - 1)
+        if value[0] in ("list", "tuple") and len(value[1]) == 1:  # `rows.extra(where=[condition])`
+            return self.forwarded(fn, value[1][0], depth - 1)
         if value[0] in ("phi", "bool"):
             vids = value[1] if value[0] == "phi" else value[2]
             found = {self.forwarded(fn, item, depth - 1) for item in vids if fn.const(item) is ... and item != vid}
