@@ -65,6 +65,7 @@ def check(project: Project) -> Iterator[Hit]:
         if not statement.in_migration and "WHERE" in statement.text.upper() and statement.tree is not None:
             yield from _statement(statement)
     narrowed = sql.Narrowed(project)
+    years = {(use.fn.fqn, use.query, use.column.name) for use in project.data.uses if use.how == "year"}
     told: set[tuple[str, str, str, str]] = set()
     together: dict[tuple[str, str], list[Hit]] = {}
     columns: dict[tuple[str, ...], list[Hit]] = {}
@@ -74,6 +75,8 @@ def check(project: Project) -> Iterator[Hit]:
             continue
         if function not in _REMEDIES or use.how in {"order", "shown"} or use in narrowed:
             continue
+        if (use.fn.fqn, use.query, use.column.name) in years:
+            continue  # Django asks for a year by a range, and the month then of those rows
         key = (use.fn.fqn, use.table.name, use.column.name, function)
         if key not in told and sql.functional(use.table, use.column.name, function) is None:
             told.add(key)

@@ -143,15 +143,15 @@ class Tables:
 
     def model(self, fn: Fn, vid: Vid) -> Model | None:
         """Django's model that a queryset, manager or class is about."""
-        return self.spelled(fn, vid) or (self._of_rows(fn, vid) if vid >= 0 else None)
+        return self.spelled(fn, vid) or (self._own(fn, vid) if vid >= 0 else None)
 
-    def _of_rows(self, fn: Fn, vid: Vid) -> Model | None:
-        """The same by type, as of `self` in a queryset's own class, and of what its methods return."""
-        for row in self.project.resolver.managers.rows(self.project.refs(fn, vid)):
-            key = self.django.classes.get(row.name) if row.kind == "inst" else None
-            if key is not None:
-                return self.django.models.get(key)
-        return None
+    def _own(self, fn: Fn, vid: Vid) -> Model | None:
+        """The same of `self` in the class of one model's querysets, and of what its methods make of it."""
+        if fn.cls is None or not _is_of_self(fn, vid):
+            return None
+        rows = self.project.resolver.managers.rows(self.project.refs(fn, vid))
+        keys = (self.django.classes.get(row.name) for row in rows if row.kind == "inst")
+        return next((self.django.models.get(key) for key in keys if key is not None), None)
 
     def spelled(self, fn: Fn, vid: Vid, depth: int = 0) -> Model | None:
         """The same as far as the chain of calls says it, from the model's name on."""
@@ -392,15 +392,25 @@ def _django(tables: Tables, fn: Fn) -> Iterator[Use]:
                 yield from _orders(tables, fn, call, model)
 
 
+def _is_of_self(fn: Fn, vid: Vid) -> bool:
+    """`self`, `self.unpaid()`"""
+    value = fn.facts.values[object_root(fn, vid)]
+    while value[0] == "call":
+        func = fn.facts.values[fn.facts.calls[value[1]].func]
+        if func[0] != "attr":
+            return False
+        value = fn.facts.values[object_root(fn, func[1])]
+    return value == ("param", 0)
+
+
 def _added_to(tables: Tables, fn: Fn, vid: Vid) -> bool:
-    """Whether the rows may be narrowed before, by what does not stand here; of `self.filter(...)` in a queryset's own class, where
-    something else than `Model.objects` is asked for it."""
+    """Whether the rows may be narrowed before, by what does not stand here: in a queryset's own class, where something else than
+    `Model.objects` is asked for them."""
     if tables.spelled(fn, vid) is not None:
         return False
-    root = fn.facts.values[object_root(fn, vid)] if vid >= 0 else ("",)
     calls = [(edge.caller, edge.call) for edge in tables.project.graph.callers(fn) if edge.call is not None]
-    own = root == ("param", 0) and fn.cls is not None
-    return not (own and calls and all(_of_all_rows(caller, call) for caller, call in calls))
+    bare = fn.facts.values[object_root(fn, vid)] == ("param", 0)
+    return not (bare and calls and all(_of_all_rows(caller, call) for caller, call in calls))
 
 
 def _of_all_rows(fn: Fn, call: Call) -> bool:
