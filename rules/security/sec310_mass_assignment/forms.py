@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 
-from backendlint.api import SAFE, Cls, Hit, Location, Project, Route, Step
+from backendlint.api import Cls, Hit, Location, Project, Route, Step
 
-from .privileges import PRIVILEGED, columns
+from .privileges import columns
 
+RIGHTS = re.compile(
+    r"is_(admin|superuser|staff)|(is_)?(\w+_)?verified|permissions?|balance|credits?|wallet|credit_limit", re.IGNORECASE
+)
+"""Fields that are not for whoever the row is about to set; a `role` may be what somebody does for a living."""
 USERS = frozenset(f"django.contrib.auth.models.{name}" for name in ("User", "AbstractUser", "PermissionsMixin"))
+WRITING = frozenset({"POST", "PUT", "PATCH"})
 OWN_ROWS = frozenset({"get_object", "get_queryset"})
 """Methods of views that give whoever asks rows of their own: of these, too, not everything is theirs to set."""
 
@@ -70,7 +76,7 @@ def _rights(project: Project, meta: Cls, outer: Cls) -> list[str]:
         keys = (item[0] for item in listed[1]) if listed[0] == "dict" else listed[1]
         closed.update(str(meta.owner.const(key)) for key in keys)
     fields = (name for model in models for name in columns(project, model))
-    return [name for name in fields if PRIVILEGED.fullmatch(name) and name not in closed]
+    return [name for name in fields if RIGHTS.fullmatch(name) and name not in closed]
 
 
 def _is_user(project: Project, meta: Cls) -> bool:
@@ -89,7 +95,7 @@ def _given_to_anybody(project: Project, serializer: Cls) -> Route | None:
     if {"is_superuser", "is_staff"} & set(serializer.facts.attributes):
         return None  # declared by itself: read-only most often
     for route in project.routes:
-        if SAFE.issuperset(route.methods) or set(project.access.authorization(route)) - OWN_ROWS:
+        if WRITING.isdisjoint(route.methods or WRITING) or set(project.access.authorization(route)) - OWN_ROWS:
             continue
         if route.handler is None:
             owners = project.hierarchy.mro(route.cls) if route.cls is not None else ()

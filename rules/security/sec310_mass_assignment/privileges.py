@@ -11,7 +11,7 @@ from .narrowing import DUMPS
 
 MAX_STEPS = 6
 PRIVILEGED = re.compile(
-    r"roles?|is_(admin|superuser|staff)|(is_)?(\w+_)?verified|permissions?|scopes|balance|credits?|wallet|credit_limit",
+    r"roles?|is_(admin|superuser|staff|verified)|permissions?|scopes|balance|credits?|wallet|credit_limit",
     re.IGNORECASE,
 )
 """Fields that are not for whoever the row is about to set."""
