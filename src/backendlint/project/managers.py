@@ -107,7 +107,7 @@ class Managers:
             ref
             for owner in self.resolver.project.hierarchy.mro(model)
             for name in owner.facts.attributes
-            for ref in self._field(owner, name)
+            for ref in self.field(owner, name)
         )
         return dict.fromkeys(cls for ref in fields if self.stands_for_owner(ref) for cls in self._made_for(ref))
 
