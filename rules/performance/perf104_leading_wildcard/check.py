@@ -205,6 +205,8 @@ def _unanchored(project: Project, use: ColumnUse) -> bool:
         return False
     if use.framework == "django":
         return use.how in _DJANGO
+    if use.partial:
+        return False  # what others add to it may find the rows
     if use.how in {"like", "ilike"}:
         return sql.text_of(project, use.fn, use.value).startswith("%")
     return use.how in _SQLALCHEMY

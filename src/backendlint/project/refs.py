@@ -11,13 +11,13 @@ from typing import TYPE_CHECKING
 from backendlint.facts.model import Binding, Call, Value, Vid
 from backendlint.project.callables import made_by
 from backendlint.project.entities import Cls, Fn, Ref, Refs
-from backendlint.project.loops import behind
 from backendlint.project.managers import Managers
 from backendlint.project.names import Names
+from backendlint.project.parts import part
 from backendlint.project.passed import Passed
 from backendlint.project.registries import Registries
 from backendlint.project.results import Results
-from backendlint.project.tables import bound, kept_alike
+from backendlint.project.tables import kept_alike
 from backendlint.project.types import MAX_REFS, TypeNames, unique
 
 if TYPE_CHECKING:
@@ -114,7 +114,7 @@ class Resolver:
         if op == "enter":
             return self._entered(fn, value[1])
         if op in ("elem", "unpack", "item", "slice"):
-            return self._part(fn, vid, value)
+            return part(self, fn, vid, value)
         if op == "exc":
             return self._exception(fn, value[1])
         if op == "binop" and value[1] == "/":
@@ -225,33 +225,6 @@ class Resolver:
         items = [v for _, v in value[1]] if value[0] == "dict" else value[1]
         element = next((refs[0] for item in items[:3] if (refs := self.refs(fn, item))), None)
         return (Ref("libinst", _LITERALS[value[0]], element),)
-
-    def _part(self, fn: Fn, vid: Vid, value: Value) -> Iterable[Ref]:
-        base = fn.facts.values[value[1]]
-        if value[0] in ("unpack", "item") and base[0] in ("tuple", "list"):
-            index = value[2] if value[0] == "unpack" else fn.const(value[2])
-            if isinstance(index, int) and 0 <= index < len(base[1]):
-                return self.refs(fn, base[1][index])
-        source = behind(fn, value)
-        if source >= 0:
-            return [part for ref in self.refs(fn, source) for part in self.element(ref)]
-        refs = self.refs(fn, value[1])
-        if value[0] == "slice":
-            return refs
-        if value[0] == "item":
-            generic = self.types.generic(fn, value)
-            if generic:
-                return generic
-            kept = self.project.attached.items(fn, value[1], value[2])
-            if kept:
-                return self._many(self.refs(*stored) for stored in kept)
-            if said := self.project.attached.from_the_start(fn, refs, value[2]):
-                return said
-            return self._many((ref.arg,) if ref.kind == "libinst" and ref.arg else self.element(ref) for ref in refs)
-        parts = [part for ref in refs for part in self.element(ref)]
-        if value[0] == "elem" and any(part.kind == "func" for part in parts):
-            return self._many(self.refs(*item) for item in bound(self.project, fn, vid))  # any of the functions listed
-        return parts
 
     def _exception(self, fn: Fn, block: int) -> Iterable[Ref]:
         types = fn.facts.blocks[block].value

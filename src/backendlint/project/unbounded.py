@@ -47,6 +47,7 @@ _AGGREGATE = re.compile(
 _TABLE = re.compile(r"\bFROM\s+[\"`\[]?([\w.]+)", re.IGNORECASE)
 _KEY = re.compile(
     r"(^|_)(id|ids|pk|key|uuid|guid|slug|token|email|username|code|hash|sku|in)$|_id\b|\.id\b|\bid\b"
+    r"|(^|_)(ids|keys)__(contains|overlap)$"  # an array that holds one
     r"|(?<=[a-z]{4})(?<!val)(?<!pa)(?<!vo)(?<!sol)(?<!br)id$",  # `transactionid`, not `unpaid`
     re.IGNORECASE,
 )
@@ -208,6 +209,8 @@ def _many(project: Project, fn: Fn, query: Query) -> bool:
     if query.call is None:
         return not _cut(fn, query.vid)
     orm = query.model.orm
+    if query.model.paginates:
+        return False
     if orm is not None and orm.rows:
         return orm.rows == "many" and orm.op not in _BOUNDS
     if orm is not None and orm.op not in ("execute", "raw", "all"):

@@ -24,7 +24,7 @@ from backendlint.project.routes.handlers import (
     class_handlers,
     method_of,
 )
-from backendlint.project.routes.holders import Holder, Key, is_hidden
+from backendlint.project.routes.holders import Holder, Key, in_order, is_hidden
 from backendlint.project.routes.listed import listed, middleware
 from backendlint.project.routes.model import Application, Entry, Origin, Route, RouteParam
 from backendlint.project.routes.ownrouters import routed_actions
@@ -104,7 +104,7 @@ class RouteTable:
         way = self._entered(holder, way)
         for entry in holder.entries:
             self.routes.extend(self._routes(entry, way))
-        for mounted in holder.mounts:
+        for mounted in in_order(holder.mounts):
             child = self.registrations.holders.get(mounted.child)
             if child is None:
                 continue

@@ -375,12 +375,14 @@ class Registrations:
             rounds = list(self.origins.rounds(fn, next(iter(arguments(call, mount.child)), -1)))
             rows = [(origin.key, known) for origin, known in rounds if self.holder_of(origin) is not None]
             found = [
-                (key, self.reading.text(fn, call, mount.prefix, known))
+                (key, self.reading.text(fn, call, mount.prefix, known), None)
                 for key, known in rows or ((key, {}) for key in self._children(fn, call, mount.child))
             ]
-        for key, prefix in found:
+        for key, prefix, use in found:
             if key != holder.origin.key:
-                holder.mounts.append(Mounted(key, prefix, fn, dependencies, hidden=is_hidden(fn, call), call=call))
+                at = (use.outermost.caller, use.outermost.call) if use is not None else None
+                hidden = is_hidden(fn, call)
+                holder.mounts.append(Mounted(key, prefix, fn, dependencies, hidden=hidden, call=call, use=at))
 
     def _children(self, fn: Fn, call: Call, child: Arg) -> Iterator[Key]:
         if child.receiver:

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-from backendlint.facts.model import Call, Vid
+from backendlint.facts.model import Call, Span, Vid
 from backendlint.findings.model import Location
 from backendlint.project.entities import Fn, Ref
 from backendlint.project.libraries_model import App
@@ -25,6 +26,14 @@ class Mounted:
     hidden: bool = False
     """Left out of the documentation."""
     call: Call | None = None
+    use: tuple[Fn, Call] | None = None
+    """Where that call stands in a helper: the call of the helper."""
+
+    @property
+    def at(self) -> tuple[str, Span]:
+        """The function and the place in it where the child is mounted; of several in one function the first comes first."""
+        fn, call = self.use or (self.fn, self.call)
+        return fn.fqn, call.span if call is not None else Span(0, 0, 0, 0)
 
 
 @dataclass(slots=True, eq=False)
@@ -40,6 +49,17 @@ class Holder:
     mounts: list[Mounted] = field(default_factory=list)
     hooks: list[Ref] = field(default_factory=list)
     """Middleware and before-request functions or classes."""
+
+
+def in_order(mounts: Sequence[Mounted]) -> Sequence[Mounted]:
+    """Those that helpers make in their places among the others: where the function calls the helper."""
+    if all(mounted.use is None for mounted in mounts):
+        return mounts
+    of: dict[str, list[Mounted]] = {}
+    for mounted in mounts:
+        of.setdefault(mounted.at[0], []).append(mounted)
+    turns = {name: iter(sorted(group, key=lambda item: item.at[1])) for name, group in of.items()}
+    return [next(turns[mounted.at[0]]) for mounted in mounts]
 
 
 def is_hidden(fn: Fn, call: Call) -> bool:

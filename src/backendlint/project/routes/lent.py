@@ -19,13 +19,13 @@ if TYPE_CHECKING:
 
 def lent(
     registrations: Registrations, holder: Holder, fn: Fn, call: Call, mount: Mount
-) -> list[tuple[Key, str]] | None:
-    """What the call mounts in the holder, each with its prefix, by all that call the helper; None where it is none."""
+) -> list[tuple[Key, str, Use | None]] | None:
+    """What the call mounts in the holder, each with its prefix and the use, by all that call the helper; None where it is none."""
     children = list(arguments(call, mount.child))
     if not any(parameter(fn, vid) is fn for vid in children):
         return None
     callers = list(uses(registrations.project, fn))
-    found: dict[tuple[Key, str], None] = {}
+    found: dict[tuple[Key, str], Use] = {}
     for use in callers:
         known = given(Edge(use.caller, fn, use.call, "call", use.call.span))
         if ruled_out(fn, call.block, known) or not _into(registrations, holder, use, fn, call):
@@ -33,8 +33,8 @@ def lent(
         prefix = _prefix(registrations, use, fn, call, mount)
         for origin in registrations.origins.of_all(place for vid in children for place in use.places(fn, vid)):
             if registrations.holder_of(origin) is not None:
-                found[origin.key, prefix] = None
-    return list(found) if callers else None
+                found.setdefault((origin.key, prefix), use)
+    return [(*place, use) for place, use in found.items()] if callers else None
 
 
 def _into(registrations: Registrations, holder: Holder, use: Use, fn: Fn, call: Call) -> bool:

@@ -8,10 +8,13 @@ from typing import TYPE_CHECKING
 
 from backendlint.facts.model import Call, Span, Vid
 from backendlint.findings.model import Location
-from backendlint.project.binding import object_root
+from backendlint.project.binding import object_root, receiver
 from backendlint.project.entities import Fn
 from backendlint.project.schema.django_state import Model, column_name
 from backendlint.project.schema.model import Column, Table
+from backendlint.project.schema.reading import Node
+from backendlint.project.schema.sa_types import type_of
+from backendlint.project.schema import types
 from backendlint.project.sqltext.annotations import annotated
 from backendlint.project.uses import operands
 
@@ -99,8 +102,8 @@ class Tables:
         elif value[0] == "name":
             dotted, _, name = str(value[1]).rpartition(".")
             owner = self.named(fn, dotted)
-        elif value[0] == "call" and _types_only(fn, call := fn.facts.calls[value[1]]):
-            return self.mapped(fn, call.args[1])
+        elif value[0] == "call":
+            return self._cast(fn, fn.facts.calls[value[1]])
         else:
             return None
         table = self.sqlalchemy.get(owner) if owner else None
@@ -109,6 +112,17 @@ class Tables:
         column = next((item for item in table.columns.values() if name in {item.attribute, item.name}), None)
         column = column or table.columns.get(table.relations().get(name, ""))
         return (table, column) if column is not None else None
+
+    def _cast(self, fn: Fn, call: Call) -> tuple[Table, Column] | None:
+        """`typing.cast(Any, Model.column)`, and SQLAlchemy's `cast(Model.key, UUID)` to the type that the column has: both are
+        the column itself."""
+        if len(call.args) != 2 or fn.callee_name(call) != "cast":
+            return None
+        if fn.facts.values[call.func] == ("name", "typing.cast"):
+            return self.mapped(fn, call.args[1])
+        found = self.mapped(fn, call.args[0])
+        wanted = type_of(Node(fn.file, fn.index, call.args[1], self.project.data.links)) if found is not None else ""
+        return found if found is not None and wanted and types.base(wanted) == types.base(found[1].type) else None
 
     def dotted(self, fn: Fn, dotted: str) -> tuple[Table, Column] | None:
         """The same for `Model.attribute` as one name."""
@@ -199,11 +213,6 @@ _QUERYSET_METHODS = frozenset(
 )
 
 
-def _types_only(fn: Fn, call: Call) -> bool:
-    """`typing.cast(Any, Model.column)`"""
-    return fn.facts.values[call.func] == ("name", "typing.cast") and len(call.args) == 2
-
-
 def _sqlalchemy(tables: Tables, fn: Fn) -> Iterator[Use]:
     if not tables.sqlalchemy:
         return
@@ -211,7 +220,7 @@ def _sqlalchemy(tables: Tables, fn: Fn) -> Iterator[Use]:
     alternatives, shown = _alternatives(fn), _shown(fn)
     comparisons = ((vid, facts.values[vid]) for vid in fn.made_by("compare"))
     compared = [(vid, value) for vid, value in comparisons if len(value[2]) == 2]
-    handed = set(_handed_out(fn))
+    handed = {*_handed_out(fn), *_added(fn)}
     unknown = any(tables.unmapped(fn, side) for _, value in compared for side in value[2])
     for vid, value in compared:
         partial = unknown or vid in handed
@@ -334,6 +343,14 @@ def _handed_out(fn: Fn) -> Iterator[Vid]:
     for back in fn.facts.returns:
         value = fn.unguarded(back.value) if back.value >= 0 else ("",)
         yield from value[1] if value[0] in ("list", "tuple") else (back.value,)
+
+
+def _added(fn: Fn) -> Iterator[Vid]:
+    """`conditions.append(Order.state == state)` to a list that the function is given, with the conditions of its callers."""
+    for call in fn.facts.calls:
+        base = receiver(fn, call) if fn.callee_name(call) in ("append", "insert") else -1
+        if base >= 0 and fn.facts.values[object_root(fn, base)][0] == "param":
+            yield from call.args
 
 
 def _entity(tables: Tables, fn: Fn, vid: Vid, depth: int) -> Table | None:
