@@ -347,7 +347,7 @@ def _uses(project: Project) -> Iterator[tuple[Need, Location, str | None]]:
             continue
         if not _known(project.data.schema, table) or project.layer(uses[0].fn) in _OFF_PATH:
             continue
-        queries = [query for query in _queries(uses) if _filters(query)]
+        queries = [query for query in _queries(uses) if _filters(query) and not _united(query)]
         if any(use.how in {"eq", "in"} for query in queries for use in _filters(query)):
             queries = [query for query in queries if any(use.how in {"eq", "in"} for use in _filters(query))]
         for query in queries:
@@ -366,6 +366,12 @@ def _led_to(use: ColumnUse, others: list[ColumnUse]) -> bool:
 
 def _filters(uses: list[ColumnUse]) -> list[ColumnUse]:
     return [use for use in uses if use.how in {"eq", "in", "range"} and not use.function]
+
+
+def _united(uses: list[ColumnUse]) -> bool:
+    """`or_(Model.owner_id == owner, Model.owner_id.is_(None))`, of which an index finds each: the database unites what they find."""
+    either = [use for use in uses if use.how == "or"]
+    return bool(either) and all(sql.leads(use.table, use.column.name) is not None for use in either)
 
 
 def _queries(uses: list[ColumnUse]) -> list[list[ColumnUse]]:

@@ -12,13 +12,14 @@ from backendlint.api import (
     Step,
     Write,
     decorator_models,
-    ingredients,
     object_root,
     only_by_hand,
     receiver,
     snake,
     stored_entity,
 )
+
+from .deeds import columns, does_as_much, empties, makes, may_share, only_counts, pairs_set
 
 FREE = ("migration", "command", "task", "middleware", "config", "entry")
 """Layers that may write anything."""
@@ -59,8 +60,6 @@ WHOLE = 3
 LAYER_FOLDERS = ("service", "repository", "controller", "model", "client", "schema")
 
 
-EITHER = ("save", "write", "merge", "upsert", "insert_or_update")
-"""Operations that make a row or change one."""
 GROWS = ("append", "add", "extend", "remove")
 LINKS = re.compile(r"RelatedManager\.(set|add|remove|clear)$")
 KIND = re.compile(r"(^|_)(kind|type|category|event)$")
@@ -85,7 +84,7 @@ def check(project: Project) -> Iterator[Hit]:
         strangers = {
             unit: [write for write in found if not any(write.fn.path.startswith(place) for place in homes)]
             for unit, found in units.items()
-            if unit != owner
+            if unit != owner and not any(home(write.fn.path, unit) for write in units[owner])
         }
         if offers:
             yield from reported(
@@ -125,11 +124,15 @@ def reported(
             seen.add(write.fn.fqn)
             mine = columns(project, write)
             example = next(
-                (offer for offer in alike if does_as_much(offer, write) and may_share(mine, columns(project, offer))),
+                (
+                    offer
+                    for offer in alike
+                    if does_as_much(project, offer, write) and may_share(mine, columns(project, offer))
+                ),
                 None,
             )
             aside = shared or project.layer(write.fn) in ABOVE or only_by_hand(project, write.fn) or example is None
-            aside = aside or removes_a_whole(project, write) or looks_up(write)
+            aside = aside or removes_a_whole(project, write) or looks_up(write) or only_counts(write)
             advice = f"Call {owner} instead" if example is not None else f"Offer an operation in {owner} and call that"
             shown = example or alike[0]
             hit = Hit(
@@ -171,17 +174,17 @@ def links(project: Project, write: Write, unit: str) -> bool:
     fn = write.fn
     if any(LINKS.search(model.name) for model in project.models(fn, write.call)):
         return True
-    parts = map(fn.value, ingredients(fn.facts, (write.call.value, *write.call.args)))
-    calls = {value[1]: fn.calls[value[1]] for value in parts if value[0] == "call"}.values()
-    pairs = [pair for call in calls if fn.callee_name(call) in ("values", "update") for pair in call.kwargs]
-    return bool(pairs) and all(singular(unit) in key and fn.const(vid) is None for key, vid in pairs)
+    pairs = list(pairs_set(write))
+    return empties(write) or (
+        bool(pairs) and all(singular(unit) in key and fn.const(vid) is None for key, vid in pairs)
+    )
 
 
 def relates_only(project: Project, write: Write) -> bool:
     """`owner.boats.append(boat); session.add(owner)` of a row that was read: the other table's rows are what is written."""
     fn, call = write.fn, write.call
     roots = {object_root(fn, vid) for vid in call.args[:1]} if fn.callee_name(call) == "add" else set()
-    if not roots or any(fn.value(root)[0] != "call" or makes(project, fn, root) for root in roots):
+    if not roots or any(fn.value(root)[0] != "call" or makes(project, fn, fn.value(root)[1]) for root in roots):
         return False
     lists = [
         fn.unguarded(receiver(fn, item))
@@ -191,11 +194,6 @@ def relates_only(project: Project, write: Write) -> bool:
     grown = any(held[0] == "attr" and object_root(fn, held[1]) in roots for held in lists)
     stored = any(store.name and object_root(fn, store.base) in roots for store in fn.facts.stores)
     return grown and not stored
-
-
-def makes(project: Project, fn: Fn, vid: int) -> bool:
-    """Whether a call makes an object of a class."""
-    return any(ref.kind == "class" for ref in project.callees(fn, fn.calls[fn.value(vid)[1]]))
 
 
 def is_offer(project: Project, write: Write) -> bool:
@@ -217,51 +215,6 @@ def is_one_of_many(project: Project, fn: Fn, cls: Cls) -> bool:
     """`invoke()` of one of several actions: whoever runs actions calls it, with what all of them take."""
     bases = [item for item in project.hierarchy.mro(cls) if item is not cls and fn.name in item.methods]
     return any(sum(fn.name in item.methods for item in project.subclasses(base)) >= MANY for base in bases)
-
-
-def does_as_much(offer: Write, write: Write) -> bool:
-    """Whether what the owner does is what the other one does: makes a row, changes or removes one, or many at once."""
-    if "delete" in (offer.op, write.op) or write.op.startswith("bulk_"):
-        return offer.op == write.op
-    if offer.op in EITHER or write.op in EITHER:
-        return True
-    if "update" in (offer.op, write.op):
-        return share_columns(offer, write) and not (inserts(offer) or inserts(write))
-    return offer.creates == write.creates
-
-
-def may_share(mine: set[str], theirs: set[str]) -> bool:
-    """Not where each is known to change other columns: `top_up()` has no use for what counts the failed logins."""
-    return not mine or not theirs or not mine.isdisjoint(theirs)
-
-
-def columns(project: Project, write: Write) -> set[str]:
-    """The columns that a write changes, by its function; none where it makes rows, or they are not known."""
-    fn, call = write.fn, write.call
-    if write.creates or write.op == "delete" or inserts(write):
-        return set()
-    if write.op == "update" and (call.kwargs or call.args):
-        held = [fn.unguarded(vid) for vid in call.args]
-        keys = [fn.const(key) for value in held if value[0] == "dict" for key, _ in value[1]]
-        return {str(key) for key in (*keys, *(key for key, _ in call.kwargs)) if isinstance(key, str) and key != "**"}
-    if write.update_fields:
-        return {str(name) for name in write.update_fields}
-    return {
-        store.name
-        for store in fn.facts.stores
-        if store.name and any(ref.name == write.entity for ref in project.refs(fn, store.base))
-    }
-
-
-def inserts(write: Write) -> bool:
-    """Whether it changes no row that there is."""
-    return write.creates or write.op == "get_or_create" or write.call.kwarg("ignore_conflicts") >= 0
-
-
-def share_columns(one: Write, other: Write) -> bool:
-    """Whether two updates of a query's rows set the same column (not one that is only known when it runs)."""
-    columns = [{key for key, _ in write.call.kwargs} for write in (one, other) if write.op == "update"]
-    return len(columns) < 2 or not all(columns) or not (columns[0] & columns[1]) <= {"**"}
 
 
 def looks_up(write: Write) -> bool:

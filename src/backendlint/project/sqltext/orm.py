@@ -10,11 +10,11 @@ from backendlint.facts.model import Call, Span, Vid
 from backendlint.findings.model import Location
 from backendlint.project.binding import object_root, receiver
 from backendlint.project.entities import Fn
+from backendlint.project.schema import types
 from backendlint.project.schema.django_state import Model, column_name
 from backendlint.project.schema.model import Column, Table
 from backendlint.project.schema.reading import Node
 from backendlint.project.schema.sa_types import type_of
-from backendlint.project.schema import types
 from backendlint.project.sqltext.annotations import annotated
 from backendlint.project.uses import operands
 
