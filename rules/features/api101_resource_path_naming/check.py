@@ -54,7 +54,7 @@ def check(project: Project, options: Mapping[str, Any]) -> Iterator[Hit]:
     for route in project.routes:
         if route.kind != "http" or route.location in seen or not is_api(project, route):
             continue
-        if route.trial or not prescribed.isdisjoint(segments(route.path)) or of_a_tool(project, route):
+        if route.trial or not prescribed.isdisjoint(words(route.path)) or of_a_tool(project, route):
             continue
         problem = judge(route, verbs, uncountable, followed, nouns, owned, kinds, stored)
         word = problem.split("`")[1] if problem.endswith(ALIKE) else ""
@@ -70,6 +70,12 @@ def check(project: Project, options: Mapping[str, Any]) -> Iterator[Hit]:
             else:
                 told[problem.split("`")[1]].append(hit)
     yield from by_word(told)
+
+
+def words(path: str) -> list[str]:
+    """The segments of a path, and each two that follow one another (`tags/list`)."""
+    parts = segments(path)
+    return [*parts, *map("/".join, itertools.pairwise(parts))]
 
 
 def by_word(told: Mapping[str, list[Hit]]) -> Iterator[Hit]:

@@ -39,6 +39,8 @@ NAMED = re.compile(r"key|token|secret|auth|user|password|server|host|url", re.IG
 ACCOUNT = re.compile(r"(^|_)(credentials?|passw(or)?d|access_token)$", re.IGNORECASE)
 """Names of what only the one has who is served."""
 KEY = re.compile(r"key|token|secret|password|credential", re.IGNORECASE)
+LENT = "session_token"
+"""Ends the name of what belongs to credentials that expire: a client for good would outlive them."""
 METHOD_FIRST = frozenset({"request", "stream", "build_request"})
 SERVICE = re.compile(r"api|base|server|service|endpoint|host|sandbox", re.IGNORECASE)
 SETTINGS = re.compile(r"conf|cfg|setting|option|env|app|ctx|context|args|param", re.IGNORECASE)
@@ -106,6 +108,8 @@ def _for_this_call(project: Project, made: MadePerCall) -> bool:
         return False
     fn, call = made.site.fn, made.site.call
     if fn.name == "__init__" and _for_whom_it_may_be(project, fn):
+        return True
+    if any(key.endswith(LENT) for item in fn.calls for key, _ in item.kwargs):
         return True
     passed = [vid for key, vid in call.kwargs if NAMED.search(key)]
     values = [fn.value(vid) for vid in (*call.args, *passed)]
@@ -258,8 +262,10 @@ def _hands_back(project: Project, fn: Fn, call: Call) -> bool:
 
 def _any_host(project: Project, fn: Fn, index: int, depth: int = 3) -> bool:
     """A parameter that is no service's address by its name, and for which no caller names the host."""
-    if SERVICE.search(fn.facts.params[index].name) or fn.fqn in project.route_functions:
-        return fn.fqn in project.route_functions
+    if fn.fqn in project.route_functions:
+        return True
+    if SERVICE.search(fn.facts.params[index].name):
+        return _of_records(project, fn, index, depth)
     for edge in project.graph.callers(fn) if depth else ():
         for vid, _ in bind(edge.caller, edge.call, fn).get(index, ()) if edge.call is not None else ():
             value = edge.caller.unguarded(vid)
@@ -269,6 +275,22 @@ def _any_host(project: Project, fn: Fn, index: int, depth: int = 3) -> bool:
             if value[0] == "param" and not _any_host(project, edge.caller, value[1], depth - 1):
                 return False
     return True
+
+
+def _of_records(project: Project, fn: Fn, index: int, depth: int) -> bool:
+    """Whether all callers pass what a row of the database or a request's body holds (`base_url=supplier.base_url`)."""
+    given = [
+        (edge.caller, edge.caller.unguarded(vid))
+        for edge in (project.graph.callers(fn) if depth else ())
+        for vid, part in (bind(edge.caller, edge.call, fn).get(index, ()) if edge.call is not None else ())
+        if not part
+    ]
+    return bool(given) and all(
+        _row(project, caller, value[1])
+        if value[0] == "attr"
+        else value[0] == "param" and _any_host(project, caller, value[1], depth - 1)
+        for caller, value in given
+    )
 
 
 def _calls_of(made: MadePerCall) -> list[Call]:
