@@ -269,7 +269,7 @@ def parts_of(fn: Fn, vid: Vid) -> tuple[Vid, ...]:
 def asked_for(fn: Fn, call: Call) -> bool:
     """`def print_schedule()`, below `if verbosity > 1:` or `if settings.DEBUG:`, or by what the caller hands over
     (`def run(say=print)`): somebody wants to see it."""
-    if SHOWING.match(fn.name) or fn.unguarded(call.func)[0] == "param":
+    if fn.unguarded(call.func)[0] == "param" or any(map(SHOWING.match, fn.facts.qualname.split("."))):
         return True
     return any(outcome and is_switch(fn, test) for test, outcome in fn.tests_of(call.block)) or made_for_it(fn)
 

@@ -48,7 +48,7 @@ def hits_in(project: Project, functions: Iterable[Fn]) -> Iterator[tuple[Hit, st
     homes = {project.modules.distribution(path) for path in files}
     near = together(project, files) if prevails else set()
     for site in sites:
-        log = site.model.log
+        log, ran = site.model.log, project.layer(site.fn) == "migration"
         if site.fn not in wanted or log is None or log.structured or in_main_block(site.fn, site.call):
             continue
         if (
@@ -62,7 +62,7 @@ def hits_in(project: Project, functions: Iterable[Fn]) -> Iterator[tuple[Hit, st
                 "Use `logging.getLogger(__name__)`.",
                 site.fn.location(site.call.span),
                 function=site.fn.fqn,
-                profile="strict" if (ran := project.layer(site.fn) == "migration") else None,
+                profile="strict" if ran else None,
             )
             yield hit, "" if ran else ROOT
         elif (
@@ -77,8 +77,9 @@ def hits_in(project: Project, functions: Iterable[Fn]) -> Iterator[tuple[Hit, st
                 site.fn.location(site.call.span),
                 function=site.fn.fqn,
                 confidence="medium",
+                profile="strict" if ran else None,
             )
-            yield hit, PLAIN
+            yield hit, "" if ran else PLAIN
 
 
 def together(project: Project, files: Mapping[str, FileFacts]) -> set[str]:
