@@ -278,12 +278,13 @@ def _any_host(project: Project, fn: Fn, index: int, depth: int = 3) -> bool:
 
 
 def _of_records(project: Project, fn: Fn, index: int, depth: int) -> bool:
-    """Whether all callers pass what a row of the database or a request's body holds (`base_url=supplier.base_url`)."""
+    """Whether all callers pass what a row of the database or a request's body holds (`base_url=supplier.base_url or ""`)."""
     given = [
-        (edge.caller, edge.caller.unguarded(vid))
+        (edge.caller, part)
         for edge in (project.graph.callers(fn) if depth else ())
-        for vid, part in (bind(edge.caller, edge.call, fn).get(index, ()) if edge.call is not None else ())
-        if not part
+        for vid, below in (bind(edge.caller, edge.call, fn).get(index, ()) if edge.call is not None else ())
+        for part in _parts(edge.caller, vid)
+        if not below
     ]
     return bool(given) and all(
         _row(project, caller, value[1])
@@ -291,6 +292,13 @@ def _of_records(project: Project, fn: Fn, index: int, depth: int) -> bool:
         else value[0] == "param" and _any_host(project, caller, value[1], depth - 1)
         for caller, value in given
     )
+
+
+def _parts(fn: Fn, vid: Vid) -> list[Value]:
+    """What a value may be, but for the constant that stands in where there is none."""
+    value = fn.unguarded(vid)
+    parts = map(fn.unguarded, value[2] if value[0] == "bool" else value[1]) if value[0] in ("bool", "phi") else (value,)
+    return [part for part in parts if part[0] != "const"] or [value]
 
 
 def _calls_of(made: MadePerCall) -> list[Call]:

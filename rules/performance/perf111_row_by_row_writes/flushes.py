@@ -23,8 +23,20 @@ def flushed(project: Project, fn: Fn) -> Iterator[Hit]:
             loops.setdefault(loop, []).append(site.call)
     for loop, flushes in loops.items():
         rows = [call.args[0] for call in added if call.args and fn.blocks_of(call.block)[0][0] >= loop]
-        if rows and not any(asked_after(fn, vid, call) for call in flushes for vid in rows):
+        asked = any(asked_after(fn, vid, call) for call in flushes for vid in rows)
+        if rows and not asked and not _reads_too(project, fn, loop):
             yield from (flush_hit(project, fn, call, loop) for call in flushes)
+
+
+def _reads_too(project: Project, fn: Fn, loop: int) -> bool:
+    """Whether each round asks the database for something too, before which the session flushes by itself."""
+    asking = [query.block for query in project.queries.sent(fn) if query.kind == "read"]
+    asking += [
+        edge.call.block
+        for edge in project.graph.callees(fn)
+        if edge.call is not None and edge.kind == "call" and project.queries.reason(edge.callee) is not None
+    ]
+    return any(number == loop for block in asking for number, _ in fn.blocks_of(block))
 
 
 def _now_and_then(fn: Fn, call: Call, loop: int) -> bool:

@@ -87,6 +87,10 @@ def _other_writes(project: Project, fn: Fn) -> bool:
     """`other.save()` of an object whose type nothing tells."""
     for call in fn.calls:
         value = fn.facts.values[call.func]
-        if value[0] == "attr" and value[2] in ("save", "delete", "update") and not project.callees(fn, call):
+        if (
+            value[0] == "attr"
+            and value[2] in ("save", "delete", "update", "delete_instance")
+            and not project.callees(fn, call)
+        ):
             return True
     return False
