@@ -278,27 +278,25 @@ def _any_host(project: Project, fn: Fn, index: int, depth: int = 3) -> bool:
 
 
 def _of_records(project: Project, fn: Fn, index: int, depth: int) -> bool:
-    """Whether all callers pass what a row of the database or a request's body holds (`base_url=supplier.base_url or ""`)."""
+    """Whether all callers pass what a row of the database or a request's body holds."""
     given = [
-        (edge.caller, part)
+        (edge.caller, vid)
         for edge in (project.graph.callers(fn) if depth else ())
-        for vid, below in (bind(edge.caller, edge.call, fn).get(index, ()) if edge.call is not None else ())
-        for part in _parts(edge.caller, vid)
-        if not below
+        for vid, part in (bind(edge.caller, edge.call, fn).get(index, ()) if edge.call is not None else ())
+        if not part
     ]
-    return bool(given) and all(
-        _row(project, caller, value[1])
-        if value[0] == "attr"
-        else value[0] == "param" and _any_host(project, caller, value[1], depth - 1)
-        for caller, value in given
-    )
+    return bool(given) and all(_is_held(project, caller, vid, depth) for caller, vid in given)
 
 
-def _parts(fn: Fn, vid: Vid) -> list[Value]:
-    """What a value may be, but for the constant that stands in where there is none."""
+def _is_held(project: Project, fn: Fn, vid: Vid, depth: int) -> bool:
+    """`supplier.base_url or ""`, also through parameters."""
     value = fn.unguarded(vid)
-    parts = map(fn.unguarded, value[2] if value[0] == "bool" else value[1]) if value[0] in ("bool", "phi") else (value,)
-    return [part for part in parts if part[0] != "const"] or [value]
+    if value[0] in ("bool", "phi"):
+        parts = value[2] if value[0] == "bool" else value[1]
+        return any(item != vid and _is_held(project, fn, item, depth - 1) for item in parts) if depth else False
+    if value[0] == "param":
+        return _any_host(project, fn, value[1], depth - 1)
+    return value[0] == "attr" and _row(project, fn, value[1])
 
 
 def _calls_of(made: MadePerCall) -> list[Call]:
