@@ -44,6 +44,8 @@ LENT = "session_token"
 METHOD_FIRST = frozenset({"request", "stream", "build_request"})
 SERVICE = re.compile(r"api|base|server|service|endpoint|host|sandbox", re.IGNORECASE)
 SETTINGS = re.compile(r"conf|cfg|setting|option|env|app|ctx|context|args|param", re.IGNORECASE)
+HOOKS = re.compile(r"(web_?hook|callback)_?ur[il]", re.IGNORECASE)
+"""Names of addresses that customers give; the one in the settings stands there by its whole name."""
 LOOPS = ("for", "while", "comp")
 REMAKES = frozenset({"urlparse", "urlsplit", "urlunparse", "urlunsplit", "urljoin", "str"})
 SAME = frozenset({"_replace", "rstrip", "strip", "geturl", "format"})
@@ -197,8 +199,11 @@ def _address(fn: Fn, call: Call) -> Vid:
 def _open(project: Project, fn: Fn, value: Value) -> bool:
     if value[0] == "param":
         return _any_host(project, fn, value[1])
-    if value[0] != "attr" or fn.cls is None or fn.unguarded(value[1]) != ("param", 0):
+    if value[0] != "attr":
         return False
+    if fn.cls is None or fn.unguarded(value[1]) != ("param", 0):
+        told = HOOKS.search(str(value[2])) is not None and SETTINGS.search(fn.dotted(value[1])) is None
+        return told or _row(project, fn, value[1])
     return _holds(project, fn.cls, str(value[2]))
 
 
