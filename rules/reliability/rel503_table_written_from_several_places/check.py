@@ -84,7 +84,7 @@ def check(project: Project) -> Iterator[Hit]:
         strangers = {
             unit: [write for write in found if not any(write.fn.path.startswith(place) for place in homes)]
             for unit, found in units.items()
-            if unit != owner and not any(home(write.fn.path, unit) for write in units[owner])
+            if unit != owner and not any(unit in write.fn.path.split("/")[:-1] for write in units[owner])
         }
         if offers:
             yield from reported(

@@ -21,7 +21,9 @@ def does_as_much(project: Project, offer: Write, write: Write) -> bool:
         return False
     if None in made:
         return True
-    return "update" not in (offer.op, write.op) or share_columns(offer, write)
+    if "update" in (offer.op, write.op):
+        return share_columns(offer, write) and not (inserts(offer) or inserts(write))
+    return True
 
 
 def makes_row(project: Project, write: Write) -> bool | None:
@@ -35,7 +37,7 @@ def makes_row(project: Project, write: Write) -> bool | None:
         if made[0] != "call":
             return True if write.op == "add" else None
         return True if makes(project, fn, made[1]) else None if project.targets(fn, fn.calls[made[1]]) else False
-    return None if write.op in EITHER else inserts(write)
+    return None if write.op in EITHER else write.creates
 
 
 def makes(project: Project, fn: Fn, number: int) -> bool:
