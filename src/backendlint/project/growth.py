@@ -6,12 +6,14 @@ import re
 
 from backendlint.project.taint.naming import identifier_words
 
-_SMALL = re.compile(
+_STEMS = (
     r"role|permission|setting|config|countr|currenc|language|locale|categor|type|status|plan|tier|feature|flag|option|version|field|"
     r"page|module|bracket|tag|label|group|link|menu|section|theme|widget|provider|source|storage|path|hint|topic|audience|"
-    r"migration|metadata|schema|region|timezone|unit|template|environment|classification|severit|priorit|(?:^|_)states?$",
-    re.IGNORECASE,
+    r"migration|metadata|schema|region|timezone|unit|template|environment|classification|severit|priorit"
 )
+_SMALL = re.compile(rf"{_STEMS}|(?:^|_)states?$", re.IGNORECASE)
+_SMALL_WORD = re.compile(rf"(?:sub|user|work)?(?:{_STEMS})(?:e?s|y|ies)?")
+_STATES = (("state",), ("states",))
 _GROWING = frozenset(
     """
     user account customer client patient student employee member person people contact supplier vendor publisher author company owner
@@ -28,8 +30,12 @@ _GROWING = frozenset(
 
 
 def stays_small(name: str) -> bool:
-    """Whether a table's or model's name tells that it has few rows for good."""
-    return _SMALL.search(name) is not None
+    """Whether a table's or model's name tells that it has few rows for good: in a class one of its words, so no `Resource` is a
+    source; in a table any part, which may be a word that nothing sets apart (`shop_ordertype`)."""
+    if name.islower():
+        return _SMALL.search(name) is not None
+    words = identifier_words(name)
+    return words in _STATES or any(map(_SMALL_WORD.fullmatch, words))
 
 
 def accumulates(name: str) -> bool:

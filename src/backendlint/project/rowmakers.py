@@ -48,9 +48,9 @@ class RowMakers:
         """Whether a table's name tells of what keeps coming, or neither that it has few rows for good, nor anything shows that
         it is filled by hand: where no class is known whose rows they are, where requests or jobs make some, and where little
         is seen of who makes rows at all."""
-        if stays_small(table.name):
-            return False
         name = table.owner.rpartition(".")[2]
+        if stays_small(name or table.name):
+            return False
         if not name or accumulates(name) or accumulates(table.name) or self.in_use(name, table.name):
             return True
         return not (name in self._made_by_hand or self._shown)
