@@ -32,6 +32,7 @@ CORE = "django.core.exceptions."
 """What Django's own lower layers raise too: file storages, validators, settings."""
 TABLE = re.compile(r"\b(from|into|update|table|call|exec)\b", re.IGNORECASE)
 BELOW = ": the layer below"
+HANDLERS = re.compile(r"(^|/)(\w+_)?handlers?(/|\.py$)")
 HEALTH = re.compile(r"_*(health\w*|live(ness|z)?|alive|ready(z)?|readiness|ping|heartbeat)(_?check)?", re.IGNORECASE)
 
 
@@ -56,6 +57,8 @@ def skipped(project: Project) -> Iterator[Hit]:
             continue
         if fn.path not in homes and project.layers.certain(fn.path) != "controller":
             continue  # among the handlers by a vague name alone
+        if fn.path not in homes and HANDLERS.search(fn.path) and not knows_web(project, fn.file):
+            continue  # what handles events, messages, commands
         site = own_query(project, fn) if not HEALTH.fullmatch(fn.name) else None
         edge = layered_call(project, fn)
         service = project.modules.distribution(fn.path)
@@ -195,6 +198,12 @@ def web_imports(project: Project) -> Iterator[tuple[str, Hit]]:
                     project.module_function(file).location(item.span),
                 )
                 yield f"web {item.name}" if web else file.path, hit
+
+
+def knows_web(project: Project, file: FileFacts) -> bool:
+    """Whether a file takes anything of a web framework."""
+    found = (project.libraries.library_of(project.libraries.canonical(item.target)) for item in file.imports)
+    return any(library is not None and library.kind == "web-framework" for library in found)
 
 
 def imports_web(project: Project, file: FileFacts, item: Import) -> bool:
