@@ -47,13 +47,17 @@ def does_more(project: Project, fn: Fn, loop: int, call: Call, edge: Edge | None
 
 
 def _likely_asks(project: Project, fn: Fn, loop: int, call: Call) -> bool:
-    """A method of something made of the item, whose class nothing tells, where all methods of that name ask or write."""
+    """A method of something made of the item, or that is told of it, whose class nothing tells, where all methods of that name
+    ask or write, or one asks another system, for which others may stand in."""
+    func = fn.facts.values[call.func]
     known = project.targets(fn, call) or project.models(fn, call)
-    if known or fn.facts.values[call.func][0] != "attr" or not depends(fn, [call.func], loop):
+    if known or func[0] not in ("attr", "name") or not depends(fn, [call.func, *call.passed], loop):
         return False
     name = fn.callee_name(call)
-    found = [cls.methods[name] for cls in project.classes.values() if name in cls.methods]
-    return bool(found) and all(not BESIDE.isdisjoint(project.effects.of(method)) for method in found)
+    found = [project.effects.of(cls.methods[name]) for cls in project.classes.values() if name in cls.methods]
+    if any(effect in effects for effects in found for effect in OUTSIDE):
+        return True
+    return bool(found) and func[0] == "attr" and all(not BESIDE.isdisjoint(effects) for effects in found)
 
 
 def may_fail_alone(fn: Fn, loop: int, call: Call) -> bool:
