@@ -200,12 +200,6 @@ def web_imports(project: Project) -> Iterator[tuple[str, Hit]]:
                 yield f"web {item.name}" if web else file.path, hit
 
 
-def knows_web(project: Project, file: FileFacts) -> bool:
-    """Whether a file takes anything of a web framework."""
-    found = (project.libraries.library_of(project.libraries.canonical(item.target)) for item in file.imports)
-    return any(library is not None and library.kind == "web-framework" for library in found)
-
-
 def imports_web(project: Project, file: FileFacts, item: Import) -> bool:
     """Something of the web framework's, or a module of it from which such a thing is taken."""
     if is_web(project, item.target):
