@@ -19,6 +19,7 @@ from backendlint.api import (
     aliases,
     bind,
     few,
+    identifier_words,
     ingredients,
     stored_entity,
     told_once,
@@ -44,6 +45,8 @@ LENT = "session_token"
 METHOD_FIRST = frozenset({"request", "stream", "build_request"})
 SERVICE = re.compile(r"api|base|server|service|endpoint|host|sandbox", re.IGNORECASE)
 SETTINGS = re.compile(r"conf|cfg|setting|option|env|app|ctx|context|args|param", re.IGNORECASE)
+OWNERS = frozenset("organization organisation workspace tenant team account user owner customer shop company".split())
+"""Words for whom a row belongs to."""
 HOOKS = re.compile(r"(web_?hook|callback)_?ur[il]", re.IGNORECASE)
 """Names of addresses that customers give; the one in the settings stands there by its whole name."""
 LOOPS = ("for", "while", "comp")
@@ -301,7 +304,19 @@ def _is_held(project: Project, fn: Fn, vid: Vid, depth: int) -> bool:
         return any(item != vid and _is_held(project, fn, item, depth - 1) for item in parts) if depth else False
     if value[0] == "param":
         return _any_host(project, fn, value[1], depth - 1)
-    return value[0] == "attr" and _row(project, fn, value[1])
+    return value[0] == "attr" and _row(project, fn, value[1]) and _is_customers(project, fn, value[1])
+
+
+def _is_customers(project: Project, fn: Fn, vid: Vid) -> bool:
+    """Not a row that belongs to nobody: what an operator has set up is one service, asked again and again."""
+    classes = [project.classes[ref.name] for ref in project.refs(fn, vid) if ref.kind == "inst"]
+    rows = [cls for cls in classes if stored_entity(project, cls)]
+    return not rows or any(
+        not OWNERS.isdisjoint(identifier_words(name))
+        for cls in rows
+        for item in project.hierarchy.mro(cls)
+        for name in (*item.facts.annotations, *item.facts.attributes)
+    )
 
 
 def _calls_of(made: MadePerCall) -> list[Call]:
