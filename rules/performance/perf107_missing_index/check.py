@@ -52,7 +52,8 @@ class Need:
     """Each of the conditions holds only where somebody asks for it, as in a form with which one searches."""
     written: bool = False
     """The rows are looked up by names that the code or its settings write down: a table of such has few."""
-    places: list[tuple[Location, str | None]] = field(default_factory=list)
+    places: list[tuple[Location, str | None, bool]] = field(default_factory=list)
+    """Where, in which function, and whether that alone would be advice."""
 
 
 def check(project: Project) -> Iterator[Hit]:
@@ -60,7 +61,7 @@ def check(project: Project) -> Iterator[Hit]:
     needs: dict[tuple[str, tuple[str, ...], str], Need] = {}
     for need, place, function in [*_statements(project), *_uses(project)]:
         known = needs.setdefault((need.table.name, need.columns, need.kind), need)
-        known.places.append((place, function))
+        known.places.append((place, function, need.optional or need.written))
         known.optional = known.optional and need.optional
         known.written = known.written and need.written
     styled: list[Hit] = []
@@ -90,14 +91,14 @@ def _everywhere(hit: Hit, places: str) -> str:
 
 
 def _hit(project: Project, need: Need) -> Hit:
-    places = sorted(need.places, key=lambda item: not (item[1] and project.reach(item[1])))
-    place, function = places[0]
+    places = sorted(need.places, key=lambda item: (not (item[1] and project.reach(item[1])), item[2]))
+    place, function, _ = places[0]
     columns = ", ".join(need.columns)
-    others = tuple(Step(where, "needs it too") for where, _ in places[1 : SHOWN + 1])
+    others = tuple(Step(where, "needs it too") for where, *_ in places[1 : SHOWN + 1])
     name = function.rpartition(".")[2] if function else ""
     inside = f" in `{name}()`" if name and not name.startswith("<") else ""
     what = {"filter": "filters", "join": "joins", "order": "sorts"}[need.kind]
-    served = any(function and _may_serve(project, function) for _, function in need.places)
+    served = any(function and _may_serve(project, function) for _, function, _ in need.places)
     seldom = need.optional or need.written or not project.writes.makers.fills_up(need.table)
     return Hit(
         f"The query{inside} {what} `{need.table.name}` by ({columns}), and no index of the table begins with "
