@@ -778,3 +778,42 @@ def test_self_of_a_models_own_queryset_gives_its_rows() -> None:
     )
     assert returned(project, "models.BoatQuerySet.first_afloat") == [("inst", "models.Boat")]
     assert ("inst", "models.Mast") not in returned(project, "models.SharedQuerySet.one")
+
+
+def test_parts_of_a_returned_pair_are_what_stands_in_their_places() -> None:
+    project = build(
+        app__main="""
+            class Order: ...
+            class Refusal: ...
+            def find(key):
+                if key:
+                    return Order(), None
+                return None, Refusal()
+            def typed(key) -> tuple[Order, Refusal]:
+                return load(key)
+            def parsed(text):
+                return json.loads(text), Refusal()
+            def get_or_create(model, **values):
+                return model(**values), True
+            def order():
+                order, refusal = find(1)
+                return order
+            def refusal():
+                order, refusal = find(1)
+                if refusal:
+                    return refusal
+            def second():
+                return typed(1)[1]
+            def nobody_knows():
+                data, refusal = parsed("")
+                return data
+            def made():
+                made, new = get_or_create(Order)
+                return made
+        """,
+    )
+    assert returned(project, "main.order") == [("inst", "app.main.Order")]
+    assert returned(project, "main.refusal") == [("inst", "app.main.Refusal")]
+    assert returned(project, "main.second") == [("inst", "app.main.Refusal")]
+    assert returned(project, "main.nobody_knows") == []
+    assert returned(project, "main.made") == [("inst", "app.main.Order")]
