@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING
 
 from backendlint.facts.model import Call, Span, Vid
 from backendlint.findings.model import Location
-from backendlint.project.binding import object_root, receiver
 from backendlint.project.entities import Fn
 from backendlint.project.schema import types
 from backendlint.project.schema.django_state import Model, column_name
@@ -16,6 +15,7 @@ from backendlint.project.schema.model import Column, Table
 from backendlint.project.schema.reading import Node
 from backendlint.project.schema.sa_types import type_of
 from backendlint.project.sqltext.annotations import annotated
+from backendlint.project.sqltext.shared import added, handed_out
 from backendlint.project.uses import operands
 
 if TYPE_CHECKING:
@@ -220,7 +220,7 @@ def _sqlalchemy(tables: Tables, fn: Fn) -> Iterator[Use]:
     alternatives, shown = _alternatives(fn), _shown(fn)
     comparisons = ((vid, facts.values[vid]) for vid in fn.made_by("compare"))
     compared = [(vid, value) for vid, value in comparisons if len(value[2]) == 2]
-    handed = {*_handed_out(fn), *_added(fn)}
+    handed = {*handed_out(fn), *added(fn)}
     unknown = any(tables.unmapped(fn, side) for _, value in compared for side in value[2])
     for vid, value in compared:
         partial = unknown or vid in handed
@@ -336,21 +336,6 @@ def _filter_by(tables: Tables, fn: Fn, call: Call) -> Iterator[Use]:
     for name, vid in call.kwargs:
         if name in known:
             yield Use(fn, call.span, table, known[name], "eq", vid, partial=len(known) < len(call.kwargs))
-
-
-def _handed_out(fn: Fn) -> Iterator[Vid]:
-    """`return [Order.paid, Order.due < today]`: conditions to which whoever sends the query may add others."""
-    for back in fn.facts.returns:
-        value = fn.unguarded(back.value) if back.value >= 0 else ("",)
-        yield from value[1] if value[0] in ("list", "tuple") else (back.value,)
-
-
-def _added(fn: Fn) -> Iterator[Vid]:
-    """`conditions.append(Order.state == state)` to a list that the function is given, with the conditions of its callers."""
-    for call in fn.facts.calls:
-        base = receiver(fn, call) if fn.callee_name(call) in ("append", "insert") else -1
-        if base >= 0 and fn.facts.values[object_root(fn, base)][0] == "param":
-            yield from call.args
 
 
 def _entity(tables: Tables, fn: Fn, vid: Vid, depth: int) -> Table | None:
