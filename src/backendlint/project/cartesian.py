@@ -37,7 +37,7 @@ def unconnected(project: Project) -> Iterator[Unconnected]:
     if not (project.imports("sqlalchemy") or project.imports("flask_sqlalchemy")):
         return
     tables = Tables(project)
-    if not tables.sqlalchemy:
+    if not tables.classes:
         return
     for fn, call in project.graph.in_order(project.graph.calls_written("select", "query", *_FILTERS)):
         query: _Query | None = None
@@ -56,14 +56,15 @@ def _of_class(tables: Tables, fn: Fn, call: Call) -> _Query | None:
     if func[0] == "name":
         dotted = str(func[1]).rpartition(".")[0]
         entity = tables.named(fn, dotted.removesuffix(".query")) if dotted.endswith(".query") else ""
-        return _Query(tables, fn, call.value, call.span, (), entity, call) if entity in tables.sqlalchemy else None
+        return _Query(tables, fn, call.value, call.span, (), entity, call) if entity in tables.classes else None
     base = fn.facts.values[func[1]] if func[0] == "attr" else func
     entity = tables.class_of(fn, base[1]) if base[0] == "attr" and base[2] == "query" else ""
-    return _Query(tables, fn, call.value, call.span, (), entity, call) if entity in tables.sqlalchemy else None
+    return _Query(tables, fn, call.value, call.span, (), entity, call) if entity in tables.classes else None
 
 
 def _is_select(project: Project, fn: Fn, call: Call) -> bool:
-    return any(model.orm is not None and model.orm.op == "select" for model in project.models(fn, call))
+    found = [model for model in project.models(fn, call) if model.orm is not None and model.orm.op == "select"]
+    return any(not model.name.startswith("peewee.") for model in found)  # which joins by the foreign key that there is
 
 
 class _Query:
@@ -89,7 +90,7 @@ class _Query:
     def judge(self) -> Unconnected | None:
         """The first two tables that stay apart; None where anything is not understood."""
         sources = [self._source(vid) for vid in self.selected]
-        sources += [self.tables.sqlalchemy[self.entity].name] if self.entity else []
+        sources += [self.tables.classes[self.entity].name] if self.entity else []
         named = list(dict.fromkeys(item for item in sources if item))
         if not named or not all(sources):
             return None
@@ -117,7 +118,7 @@ class _Query:
         found = self.tables.mapped(self.fn, vid)
         if found is not None:
             return found[0].name
-        table = self.tables.sqlalchemy.get(self.tables.class_of(self.fn, vid))
+        table = self.tables.classes.get(self.tables.class_of(self.fn, vid))
         if table is not None:
             return table.name
         inner = {self._source(item, depth + 1) for item in self._computed_of(vid)} if depth < MAX_DEPTH else set()

@@ -55,7 +55,7 @@ class Rest(NamedTuple):
 _THERE = (Present, OfClass)
 There = Callable[[Fn, Vid], Present | OfClass | None]
 _OPEN = ("case", "except", "for", "while", "comp", "lambda")
-_DECIDING = (bool, int, str, type(None))
+_DECIDING = (bool, int, float, str, type(None))
 _DISPLAYS = ("list", "tuple", "set", "dict")
 MAX_DEPTH = 4
 

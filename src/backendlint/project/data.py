@@ -7,6 +7,7 @@ from datetime import date
 from functools import cached_property
 from typing import TYPE_CHECKING
 
+from backendlint.facts.model import FileFacts
 from backendlint.findings.model import Hit, Location
 from backendlint.project.schema.alembic import is_revision, read_alembic
 from backendlint.project.schema.apply import apply
@@ -28,6 +29,7 @@ from backendlint.project.schema.history import (
 from backendlint.project.schema.links import ModuleLinks
 from backendlint.project.schema.model import Schema, Table
 from backendlint.project.schema.operations import DropTable, Migration, Operation, RenameTable
+from backendlint.project.schema.peewee_models import read_peewee
 from backendlint.project.schema.printed import is_printed
 from backendlint.project.schema.released import dates_of, long_released
 from backendlint.project.schema.sqlalchemy_models import read_sqlalchemy
@@ -165,7 +167,16 @@ class Data:
     @cached_property
     def sqlalchemy(self) -> Schema:
         """The tables that SQLAlchemy's models and `Table`s make; what a migration defines for its own use is none of them."""
-        return read_sqlalchemy([file for file in self._files if not is_revision(file)], self.links)
+        return read_sqlalchemy(self._defining, self.links)
+
+    @cached_property
+    def _defining(self) -> list[FileFacts]:
+        return [file for file in self._files if not is_revision(file)]
+
+    @cached_property
+    def attribute_mapped(self) -> Schema:
+        """The tables whose columns queries name as attributes of the class (`Order.number == 5`): SQLAlchemy's and peewee's."""
+        return merged(self.sqlalchemy, read_peewee(self._defining, self.links))
 
     @cached_property
     def _django(self) -> tuple[State, Schema]:
@@ -184,7 +195,7 @@ class Data:
     @cached_property
     def models(self) -> Schema:
         """The tables of all models."""
-        return merged(self.sqlalchemy, self.django)
+        return merged(self.attribute_mapped, self.django)
 
     @cached_property
     def by_class(self) -> dict[str, Table]:

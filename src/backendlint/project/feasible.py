@@ -50,7 +50,7 @@ def happens(project: Project, edge: Edge, effects: Collection[str]) -> bool:
             continue
         seen.add(state)
         for site in project.effects.direct(fn):
-            if wanted.isdisjoint(site.model.effect) or gives_way(site):
+            if wanted.isdisjoint(site.model.effect) or gives_way(site, known):
                 continue
             if barred(fn, site.call.block, site.call.span, known):
                 continue
@@ -63,9 +63,11 @@ def happens(project: Project, edge: Edge, effects: Collection[str]) -> bool:
     return bool(queue)
 
 
-def gives_way(site: Site) -> bool:
-    """`asyncio.sleep(0)`: others may run, but nobody waits."""
-    return "sleep" in site.model.effect and any(site.fn.const(vid) == 0 for vid in site.call.args[:1])
+def gives_way(site: Site, known: Given) -> bool:
+    """`asyncio.sleep(0)`, also of a parameter that is 0 in this call: others may run, but nobody waits."""
+    pause = site.call.args[0] if "sleep" in site.model.effect and site.call.args else -1
+    passed = site.fn.unguarded(pause) if pause >= 0 else ("",)
+    return (known.get(passed[1]) if passed[0] == "param" else site.fn.const(pause)) == 0
 
 
 def _for_addresses(edge: Edge, call: Call) -> bool:

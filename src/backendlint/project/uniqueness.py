@@ -170,7 +170,7 @@ def _is_made(column: Column) -> bool:
 def table_of(project: Project, entity: str) -> Table | None:
     """The table of a mapped class, or of that name; abstract classes have none."""
     schema, data = project.data.schema, project.data
-    model = data.sqlalchemy.find_owner(entity)
+    model = data.attribute_mapped.find_owner(entity)
     if model is None and entity in data.django_state.classes:
         mapped = data.django_state.models.get(data.django_state.classes[entity])
         return schema.find(mapped.table) if mapped is not None else None

@@ -96,7 +96,7 @@ class Table:
     kind: str = "table"
     """table, view, or virtual (full-text and other module tables)."""
     source: str = ""
-    """sqlalchemy, django, alembic, django-migrations, ddl."""
+    """sqlalchemy, peewee, django, alembic, django-migrations, ddl."""
     owner: str = ""
     """The class that maps it, as `module.Class`; "" without one."""
     complete: bool = True

@@ -1,4 +1,4 @@
-"""Conditions, orders and bulk writes that ORMs make: Django's lookups and SQLAlchemy's column expressions, by table and column."""
+"""Conditions, orders and bulk writes that ORMs make: Django's lookups, SQLAlchemy's and peewee's expressions, by table and column."""
 
 from __future__ import annotations
 
@@ -38,6 +38,8 @@ _HOWS = {
 _SORTED = frozenset({"desc", "asc", "label"})
 _SHOWING = _SORTED | {"order_by", "case", "group_by", "add_columns", "with_entities", "with_only_columns"}
 """Calls whose arguments (or what they are called on) are no conditions of the query."""
+_PEEWEE = frozenset({"get", "get_or_none", "filter"})
+"""Methods of peewee's that take columns by keyword."""
 _METHODS = frozenset(
     "like ilike contains icontains startswith istartswith endswith iendswith in_ is_ between notlike not_like op desc asc match "
     "regexp_match is_not isnot notin_ not_in".split()
@@ -85,13 +87,14 @@ class Tables:
     def __init__(self, project: Project) -> None:
         self.project = project
         data = project.data
-        self.sqlalchemy = {
+        self.classes = {
             table.owner: data.schema.find(table.name) or table
-            for table in data.sqlalchemy.tables.values()
+            for table in data.attribute_mapped.tables.values()
             if table.owner
         }
+        """What maps its columns to attributes of the class."""
         self.django = data.django_state
-        self.any = bool(self.sqlalchemy) or bool(self.django.models)
+        self.any = bool(self.classes) or bool(self.django.models)
         self._tables: dict[str, Table | None] = {}
 
     def mapped(self, fn: Fn, vid: Vid) -> tuple[Table, Column] | None:
@@ -106,7 +109,7 @@ class Tables:
             return self._cast(fn, fn.facts.calls[value[1]])
         else:
             return None
-        table = self.sqlalchemy.get(owner) if owner else None
+        table = self.classes.get(owner) if owner else None
         if table is None:
             return None
         column = next((item for item in table.columns.values() if name in {item.attribute, item.name}), None)
@@ -127,7 +130,7 @@ class Tables:
     def dotted(self, fn: Fn, dotted: str) -> tuple[Table, Column] | None:
         """The same for `Model.attribute` as one name."""
         owner, _, name = dotted.rpartition(".")
-        table = self.sqlalchemy.get(self.named(fn, owner)) if owner else None
+        table = self.classes.get(self.named(fn, owner)) if owner else None
         columns = table.columns.values() if table is not None else ()
         column = next((item for item in columns if name in {item.attribute, item.name}), None)
         return (table, column) if table is not None and column is not None else None
@@ -141,7 +144,7 @@ class Tables:
             owner = self.named(fn, str(value[1]).rpartition(".")[0])
         else:
             return False
-        return owner in self.sqlalchemy and self.mapped(fn, vid) is None
+        return owner in self.classes and self.mapped(fn, vid) is None
 
     def class_of(self, fn: Fn, vid: Vid) -> str:
         value = fn.facts.values[vid]
@@ -214,7 +217,7 @@ _QUERYSET_METHODS = frozenset(
 
 
 def _sqlalchemy(tables: Tables, fn: Fn) -> Iterator[Use]:
-    if not tables.sqlalchemy:
+    if not tables.classes:
         return
     facts = fn.facts
     alternatives, shown = _alternatives(fn), _shown(fn)
@@ -234,7 +237,7 @@ def _sqlalchemy(tables: Tables, fn: Fn) -> Iterator[Use]:
                 how = "or" if use.how == "in" and not use.function and call.value in alternatives else use.how
                 how = "shown" if call.value in shown and how != "order" else how
                 yield replace(use, how=how, partial=use.partial or call.value in handed)
-        elif name == "filter_by":
+        elif name == "filter_by" or (name in _PEEWEE and call.kwargs):
             yield from _filter_by(tables, fn, call)
         elif name == "order_by":
             for vid in call.args:
@@ -325,7 +328,7 @@ def _method(tables: Tables, fn: Fn, call: Call, name: str) -> Iterator[Use]:
 def _filter_by(tables: Tables, fn: Fn, call: Call) -> Iterator[Use]:
     """`session.query(Model).filter_by(name=x)`, `Model.query.filter_by(...)`, `select(Model).filter_by(...)`."""
     table = _entity(tables, fn, call.func, 0)
-    if table is None:
+    if table is None or (table.source == "peewee") is (fn.callee_name(call) == "filter_by"):
         return
     known = {
         name: column
@@ -348,7 +351,7 @@ def _entity(tables: Tables, fn: Fn, vid: Vid, depth: int) -> Table | None:
         dotted = str(value[1])
         for _ in range(3):
             dotted = dotted.rpartition(".")[0]
-            table = tables.sqlalchemy.get(tables.named(fn, dotted)) if dotted else None
+            table = tables.classes.get(tables.named(fn, dotted)) if dotted else None
             if table is not None:
                 return table
         return None
@@ -359,7 +362,7 @@ def _entity(tables: Tables, fn: Fn, vid: Vid, depth: int) -> Table | None:
         if name in {"join", "outerjoin", "select_from"}:
             return None
         if name in {"query", "select", "delete", "update"} and len(call.args) == 1:
-            return tables.sqlalchemy.get(tables.class_of(fn, call.args[0]))
+            return tables.classes.get(tables.class_of(fn, call.args[0]))
         return _entity(tables, fn, call.func, depth + 1) if func[0] == "attr" else None
     return None
 
