@@ -281,9 +281,12 @@ class Associations:
         return ""
 
     def _named(self, text: str, cls: Cls) -> str:
-        """The model class that a text names; of several the one nearest to the class that names it."""
+        """The model class that a text names; of several the one nearest to the class that names it. Django asks for neither
+        capitals nor small letters (`"quays.berth"`)."""
         app, _, name = text.rpartition(".")
-        found = self._models.get(name, [])
+        found = self._models.get(name) or [
+            item for known, named in self._models.items() if known.lower() == name.lower() for item in named
+        ]
         if app:
             found = [item for item in found if app.rpartition(".")[2].lower() in item.fqn.lower().split(".")] or found
         return max(found, key=lambda item: _shared(item.fqn, cls.fqn)).fqn if found else ""
