@@ -4,19 +4,20 @@ import re
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from backendlint.api import Edge, Fn, Hit, Location, Project, Route, Site, Span, Step, bind
+from backendlint.api import Edge, Fn, Hit, Location, Project, Route, Site, Span, Step, bind, called, identifier_words
 
 KEY = re.compile(
     r"idempot|dedup|client_token|request_token|unique_request|already_(processed|paid|charged)|exactly_once|nonce",
     re.IGNORECASE,
 )
 MONEY = re.compile(
-    r"pay|charge|refund|transfer|payout|withdraw|invoice|billing|checkout|purchase|subscri|deposit|order|ship|book|reserv|issue_(card|refund|invoice|voucher)|topup|top_up|settle",
-    re.IGNORECASE,
+    r"(?:^|_)(?:pre|re|auto)?(?:pay(?!load)|charge|refund|transfer|withdraw|invoice|billing|checkout|purchase|subscri|deposit|order(?!ing)"
+    r"|ship|book(?!mark)|reserv|issue_(card|refund|invoice|voucher)|topup|top_up|settle)"
 )
-ACTS = re.compile(r"create|capture|confirm|charge|pay|sale|transfer|refund|submit", re.IGNORECASE)
+"""How a word begins: neither a membership nor a payload is sent or paid."""
+ACTS = re.compile(r"create|capture|confirm|charge|pay|sale|transfer|refund|submit|execute", re.IGNORECASE)
 READS = re.compile(
-    r"^_*(get|list|fetch|find|search|read|check|verify|validate|ensure|refresh|auth|login)(_|$)|(^|_)(token|status)(_|$)",
+    r"^_*(get|list|fetch|find|search|read|retrieve|query|lookup|load|introspect|check|verify|validate|ensure|refresh|auth|login)(_|$)|(^|_)(token|status)(_|$)",
     re.IGNORECASE,
 )
 """Names of functions that ask by POST."""
@@ -88,7 +89,7 @@ def external(project: Project, start: Fn, payments: tuple[str, ...]) -> tuple[Si
         bills = not (settles or any(map(REQUESTS.search, names)))
         for site in () if asks else project.effects.direct(fn):
             known = site.model.name.startswith(payments)
-            if acts(site, payments, chain) and (known or (bills and speaks_of_money(fn, beside))):
+            if acts(project, site, payments, chain) and (known or (bills and speaks_of_money(fn, beside))):
                 return site, chain
         if len(chain) < 6:
             for edge in project.graph.callees(fn):
@@ -101,13 +102,16 @@ def external(project: Project, start: Fn, payments: tuple[str, ...]) -> tuple[Si
 def speaks_of_money(fn: Fn, beside: list[str]) -> bool:
     """Whether the function, its class, its file or the function beside it that calls it is named for money or goods."""
     owner = fn.cls.name if fn.cls else ""
-    return any(MONEY.search(name) for name in (fn.name, owner, fn.path.rpartition("/")[2], *beside))
+    names = (fn.name, owner, fn.path.rpartition("/")[2].removesuffix(".py"), *beside)
+    return any(MONEY.search("_".join(identifier_words(name))) for name in names)
 
 
-def acts(site: Site, payments: tuple[str, ...], chain: tuple[Edge, ...]) -> bool:
-    """A call that changes something elsewhere."""
+def acts(project: Project, site: Site, payments: tuple[str, ...], chain: tuple[Edge, ...]) -> bool:
+    """A call that changes something elsewhere: of payment providers' by the name of the method."""
     if site.model.name.startswith(payments):
-        return bool(ACTS.search(site.model.name)) and bool(site.model.effect)
+        does = called(project, site).rpartition(".")[2]
+        repeatable = site.model.idempotent or site.model.method == "GET"
+        return not repeatable and bool(ACTS.search(does)) and bool(site.model.effect)
     if "http" not in site.model.effect:
         return False
     method = site.model.method

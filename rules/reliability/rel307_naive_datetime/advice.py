@@ -11,6 +11,7 @@ from backendlint.api import (
     Fn,
     Profile,
     Project,
+    for_development,
     for_tests,
     in_main_block,
     into_dates,
@@ -21,6 +22,7 @@ from backendlint.api import (
     runs_by_hand,
 )
 
+from .settings import runs_in_utc
 from .uses import SOUND_USES, is_local, local_times, stripped_times, times_of, uses_of
 
 _NAME = re.compile(r"(^|_|[a-z])(N|n)ame$")
@@ -91,9 +93,9 @@ def _written_as_utc(fn: Fn, call: Call, model: CallModel) -> bool:
 
 
 def profile_in(project: Project, fn: Fn) -> Profile | None:
-    """Migrations cannot be changed any more; scripts and helpers of tests run on one machine."""
+    """Migrations cannot be changed any more; scripts, helpers of tests and what developers measure with run on one machine."""
     quiet = project.layer(fn) == "migration" or runs_by_hand(project, fn) or for_tests(project, fn)
-    return "strict" if quiet else None
+    return "strict" if quiet or for_development(fn.path[: fn.path.rfind("/") + 1]) else None
 
 
 def profile_of(project: Project, fn: Fn, call: Call, model: CallModel) -> Profile | None:
@@ -110,7 +112,7 @@ def profile_of(project: Project, fn: Fn, call: Call, model: CallModel) -> Profil
         or _names(fn, call)
         or _said_to_be(fn, call)
         or _only_shown(fn, call)
-        or only_claims(project, fn, call)
+        or only_claims(project, fn, call, runs_in_utc(project))
         or into_dates(project, fn, call)
     ):
         return "strict"

@@ -6,6 +6,7 @@ from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
 from backendlint.facts.model import Call, Vid
+from backendlint.project.binding import object_root
 from backendlint.project.entities import Cls, Fn
 from backendlint.project.uses import operands
 
@@ -99,25 +100,24 @@ def _cut_to_day(fn: Fn, vid: Vid) -> bool:
     return bool(reads) and all(number in splits and fn.value(number)[-1] == "split" for number in reads)
 
 
-def only_claims(project: Project, fn: Fn, call: Call) -> bool:
+def only_claims(project: Project, fn: Fn, call: Call, in_utc: bool = False) -> bool:
     """Whether a time in UTC goes into nothing but the claims of a token or the end of a cookie, where one without a zone is
-    taken for UTC."""
+    taken for UTC; `in_utc`: the process runs in it, so that local time is no other."""
     times = _shifted(project, fn, call.value)
-    if clock(project, fn, call.value) != "utc" or kept(fn, times):
+    if clock(project, fn, call.value) not in (("utc", "local") if in_utc else ("utc",)):
         return False
-    reads = _users(fn, times) - times
-    passes = [other for other in fn.calls if not times.isdisjoint(other.passed)]
-    if (
-        passes
-        and reads <= {other.value for other in passes}
-        and all(_until(project, fn, item, times) for item in passes)
-    ):
-        return True
-    reads |= {other.value for other in passes}
-    made = {other.value for other in fn.calls if fn.value(other.func) == ("name", "builtins.dict")}
     signs = [other for other in fn.calls if any(model.name in CLAIMS for model in project.models(fn, other))]
-    claims = {vid for other in signs for vid in other.passed}
-    return bool(reads) and all((vid in made or fn.value(vid)[0] == "dict") and vid in claims for vid in reads)
+    made = {other.value for other in fn.calls if fn.value(other.func) == ("name", "builtins.dict")}
+    signed = {object_root(fn, vid) for other in signs for vid in other.passed}
+    signed = {vid for vid in signed if vid in made or fn.value(vid)[0] == "dict"}
+    stored = {item.value for item in fn.facts.stores if object_root(fn, item.base) not in signed}
+    if stored & times or any(back.value in times for back in fn.facts.returns):
+        return False
+    passes = [other for other in fn.calls if not times.isdisjoint(other.passed)]
+    reads = {vid for vid in _users(fn, times) - times if fn.value(vid)[0] != "store"} | {item.value for item in passes}
+    ends = {other.value for other in passes if _until(project, fn, other, times)}
+    into = {item.value for item in fn.facts.stores} & times
+    return bool(reads | into) and reads <= signed | ends
 
 
 def _until(project: Project, fn: Fn, call: Call, times: set[Vid]) -> bool:
@@ -200,10 +200,7 @@ def _shifted(project: Project, fn: Fn, start: Vid) -> set[Vid]:
 
 
 def _is_span(project: Project, fn: Fn, vid: Vid) -> bool:
-    value = fn.unguarded(vid)
-    return value[0] == "call" and any(
-        ref.name == "datetime.timedelta" for ref in project.callees(fn, fn.calls[value[1]])
-    )
+    return any(ref.name == "datetime.timedelta" for ref in project.refs(fn, vid))
 
 
 def kept(fn: Fn, times: set[Vid]) -> bool:

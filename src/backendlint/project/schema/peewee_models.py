@@ -39,7 +39,9 @@ def read_peewee(files: Iterable[FileFacts], links: Links) -> Schema:
     schema, files = Schema(), list(files)
     if not any(item.target.partition(".")[0] in _LIBRARIES for file in files for item in file.imports):
         return schema
-    models = [(file, cls) for file in files for cls in file.classes.values() if cls.bases and _is_model(file, cls, links)]
+    models = [
+        (file, cls) for file in files for cls in file.classes.values() if cls.bases and _is_model(file, cls, links)
+    ]
     bases = {_dotted(*base) for file, cls in models for base in lineage(file, cls, links)[1:]}
     read = [_read(file, cls, links) for file, cls in models if _dotted(file, cls) not in bases]
     names = {table.owner: table.name for table in read}
