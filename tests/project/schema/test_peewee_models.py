@@ -97,3 +97,26 @@ def test_queries_are_known_by_their_columns() -> None:
         for name in ("place", "engage")
     }
     assert found == {"place": ("berths", ("pier", "number")), "engage": ("keeper", ("name",))}
+
+REVISION = """
+    import sqlalchemy as sa
+    from alembic import op
+
+    revision = "a1"
+    down_revision = None
+
+    def upgrade():
+        op.create_table(
+            "keeper",
+            sa.Column("id", sa.Integer(), primary_key=True),
+            sa.Column("name", sa.String(64), nullable=False),
+            sa.Column("made", sa.DateTime(), nullable=False, server_default=sa.func.now()),
+        )
+"""
+
+
+def test_migrations_say_what_the_database_fills_in() -> None:
+    schema = build(fields=FIELDS, models=MODELS, a1_keepers=REVISION).data.schema
+    assert schema.tables["keeper"].source == "peewee"
+    assert schema.tables["keeper"].columns["made"].default is not None
+    assert schema.tables["berths"].columns["made"].default is None

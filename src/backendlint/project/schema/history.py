@@ -313,7 +313,7 @@ def add_indexes(schema: Schema, migrations: Sequence[ops.Migration], made: Schem
 
 
 def merged(first: Schema, second: Schema) -> Schema:
-    """Both schemas' tables; where both have one, the first's with what only the second knows of columns, indexes and keys."""
+    """Both schemas' tables; where both have one, the first's with what only the second knows of columns, defaults, indexes and keys."""
     whole = first.copy()
     for key, table in second.tables.items():
         known = whole.find(key)
@@ -321,8 +321,11 @@ def merged(first: Schema, second: Schema) -> Schema:
             whole.tables[key] = table.copy()
             continue
         for name, column in table.columns.items():
-            if known.column(name) is None:
+            own = known.column(name)
+            if own is None:
                 known.columns[name] = column
+            elif own.default is None and column.default is not None:
+                known.columns[own.name] = replace(own, default=column.default)
         seen = {(index.columns, index.where) for index in known.searchable()}
         known.indexes.extend(index for index in table.indexes if (index.columns, index.where) not in seen)
         known.uniques.extend(unique for unique in table.uniques if (unique.columns, unique.where) not in seen)
