@@ -817,3 +817,27 @@ def test_parts_of_a_returned_pair_are_what_stands_in_their_places() -> None:
     assert returned(project, "main.second") == [("inst", "app.main.Refusal")]
     assert returned(project, "main.nobody_knows") == []
     assert returned(project, "main.made") == [("inst", "app.main.Order")]
+
+
+def test_a_class_method_gives_the_class_that_is_asked_also_where_branches_go_on_with_the_query() -> None:
+    project = build(
+        models="""
+            from peewee import CharField, Model
+            class Base(Model):
+                @classmethod
+                def one(cls, *args, **kwargs):
+                    query = cls.select()
+                    if args:
+                        if len(args) == 1:
+                            query = query.where(cls.id == args[0])
+                        else:
+                            query = query.where(*args)
+                    if kwargs:
+                        query = query.filter(**kwargs)
+                    return query.get()
+            class Rope(Base):
+                name = CharField()
+        """,
+        main="from models import Rope\ndef rope(name):\n    return Rope.one(name=name)\n",
+    )
+    assert returned(project, "main.rope") == [("inst", "models.Rope")]

@@ -3,7 +3,21 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
-from backendlint.api import Call, Cls, Edge, Fn, Hit, Location, Project, Route, Step, Write, name_of, object_root
+from backendlint.api import (
+    Call,
+    Cls,
+    Edge,
+    Fn,
+    Hit,
+    Location,
+    Project,
+    Route,
+    Step,
+    Write,
+    name_of,
+    object_root,
+    receiver,
+)
 
 AUDIT = re.compile(
     r"audit|activity_?log|log_?activity|(log|record|track|save|write)_?(action|event|change|history|activity)|LogEntry|history_?(entry|record)|event_?log|journal(?!is[tm])",
@@ -20,9 +34,14 @@ JOURNAL = re.compile(
     re.IGNORECASE,
 )
 """Places of modules that are about such records: all their functions keep one."""
-PASSING = re.compile(r"session|token|cache|draft|notification|filter|bookmark|favou?rite", re.IGNORECASE)
+PASSING = re.compile(
+    r"session|token|cache|draft|notification|filter|bookmark|favou?rite|(blob|chunk\w*|multipart|pending|te?mp\w*)_?upload",
+    re.IGNORECASE,
+)
 """What comes and goes anyway: its deletion is no matter for an audit."""
-TRIFLES = re.compile(r"avatar|picture|thumbnail|bookmark|favou?rite|(^|_|/)(like|follow|star)s?(_|/|$)", re.IGNORECASE)
+TRIFLES = re.compile(
+    r"avatar|picture|thumbnail|bookmark|favou?rite|(^|_|/)(like|follow|starred|star)s?(_|/|$)", re.IGNORECASE
+)
 """The same of paths."""
 CHANGING = {"POST", "PUT", "PATCH", "DELETE"}
 Change = tuple[Route, Write, tuple[Edge, ...]]
@@ -74,7 +93,7 @@ def untold(project: Project, kept: list[tuple[Route, Fn]], changes: list[Change]
     """The changes of one program without a record, where most of its have one."""
     if len(changes) * 2 > len(kept) and len(changes) > 1:
         return  # what many routes do without is no practice of the project
-    example, record = kept[0]
+    example, record = next((item for item in kept if AUDIT.search(item[1].name)), kept[0])
     shown = record.cls.name if record.name == "__init__" and record.cls is not None else f"{record.name}()"
     seen = set()
     for route, write, chain in changes:
@@ -99,7 +118,7 @@ def sensitive_change(project: Project, route: Route) -> tuple[Write, tuple[Edge,
     assert route.handler is not None
     deletes = "DELETE" in route.methods
     named = deletes or bool(SENSITIVE.search(route.name)) or bool(SENSITIVE.search(route.own_path))
-    named = named and not (deletes and TRIFLES.search(route.own_path))
+    trifle = deletes and TRIFLES.search(route.own_path)
     found = project.writes.reached(route.handler)
     for write, chain in sorted(found, key=lambda item: item[0].op != "delete"):
         if (
@@ -111,9 +130,9 @@ def sensitive_change(project: Project, route: Route) -> tuple[Write, tuple[Edge,
             or (write.op == "delete" and PASSING.search(write.entity or _place(write.fn, chain)))
         ):
             continue
-        if write.op == "delete" or named:
+        if (write.op == "delete" or named) and not trifle:
             return write, chain
-    edges, site = project.effects.chain(route.handler, "commit") if named and not found else ([], None)
+    edges, site = project.effects.chain(route.handler, "commit") if named and not (found or trifle) else ([], None)
     return (Write(site.fn, site.call, "update", ""), tuple(edges)) if site is not None else None
 
 
@@ -152,12 +171,18 @@ def audit(project: Project, route: Route, journals: frozenset[str]) -> Fn | None
             if ref.kind == "class" and is_record(project, project.classes[ref.name]):
                 return project.method(project.classes[ref.name], "__init__") or fn
         written = (write for write in project.writes.direct(fn) if write.op != "delete")
-        if any(AUDIT.search(write.entity.rpartition(".")[2]) for write in written):
+        if any(AUDIT.search(write.entity.rpartition(".")[2]) for write in written) or calls_record(project, fn):
             return fn
     for ref in route.handler.decorators:
         if AUDIT.search(ref.name.rpartition(".")[2]):
             return project.functions.get(ref.name) or route.handler
     return None
+
+
+def calls_record(project: Project, fn: Fn) -> bool:
+    """`logs.log_action(...)` of what is chosen when the program starts, so that the name is all that tells."""
+    named = (call for call in fn.facts.calls if AUDIT.search(fn.callee_name(call)))
+    return any(not project.callees(fn, call) for call in named)
 
 
 def is_record(project: Project, cls: Cls) -> bool:
@@ -167,11 +192,12 @@ def is_record(project: Project, cls: Cls) -> bool:
 
 
 def where(project: Project, write: Write, chain: tuple[Edge, ...]) -> Location:
-    """The write; the caller of what only carries it out: of a repository, or of a helper that stores what it is given."""
+    """The write; the caller of what only carries it out: of a repository, of a helper that stores what it is given, or of what
+    stands in for the library's method."""
     fn, call = write.fn, write.call
     for edge in reversed(chain):
         shared = project.layer(fn) == "model" and fn.cls is not None and not write.entity  # a mixin's `save()`
-        passes_on = call is write.call and carries(fn, call)
+        passes_on = call is write.call and (carries(fn, call) or stands_in(fn, call))
         if edge.call is None or not (shared or project.layer(fn) == "repository" or passes_on):
             break
         fn, call = edge.caller, edge.call
@@ -181,3 +207,10 @@ def where(project: Project, write: Write, chain: tuple[Edge, ...]) -> Location:
 def carries(fn: Fn, call: Call) -> bool:
     """`session.add(item)` of a parameter, `session.add(self)`."""
     return any(fn.facts.values[object_root(fn, vid)][0] == "param" for vid in call.args)
+
+
+def stands_in(fn: Fn, call: Call) -> bool:
+    """`super().delete(...)` in the project's own `delete()` of all models."""
+    owner = fn.unguarded(receiver(fn, call))
+    above = owner[0] == "call" and fn.value(fn.facts.calls[owner[1]].func) == ("name", "builtins.super")
+    return above and fn.cls is not None and fn.callee_name(call) == fn.name

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
-from backendlint.facts.model import Call, Vid
+from backendlint.facts.model import Call, Value, Vid
 from backendlint.project.binding import Bound, bind, unchanged
 from backendlint.project.entities import Fn, Ref, Refs
 from backendlint.project.heirs import Heirs
@@ -15,7 +15,6 @@ from backendlint.project.uses import ingredients
 if TYPE_CHECKING:
     from backendlint.project.refs import Resolver
 
-MAX_STEPS = 32
 _HEIR = Ref("super", "")
 """Marks what was found with what a subclass states."""
 _CLASSES = frozenset({"model", "cls", "klass", "class", "entity", "type", "kind", "table", "schema"})
@@ -215,21 +214,25 @@ class Results:
             made = self._made[fn.fqn] = bool(given) and all(self._of_class(fn, vid) for vid in given)
         return tuple(_renamed(ref, base, receiver.name) for ref in found) if made else found
 
-    def _of_class(self, fn: Fn, vid: Vid, depth: int = MAX_STEPS) -> bool:
+    def _of_class(self, fn: Fn, vid: Vid, known: dict[Vid, bool] | None = None) -> bool:
         """Whether a value is made of the class that is asked: `cls(...)`, `cls.query.first()`, `session.get(cls, key)`,
-        `super().select()`."""
-        value = unchanged(fn, vid) if vid >= 0 else ("unknown",)
-        if depth == 0:
-            return False
+        `super().select()`, also where branches have gone on with the query."""
+        known = {} if known is None else known
+        if vid >= 0 and vid not in known:
+            known[vid] = True  # of a loop, what was there before decides
+            known[vid] = self._made_of_class(fn, unchanged(fn, vid), known)
+        return vid >= 0 and known[vid]
+
+    def _made_of_class(self, fn: Fn, value: Value, known: dict[Vid, bool]) -> bool:
         if value[0] in ("attr", "elem", "item", "slice"):
-            return self._of_class(fn, value[1], depth - 1)
+            return self._of_class(fn, value[1], known)
         if value[0] == "phi":
-            return all(fn.const(item) is None or self._of_class(fn, item, depth // 2) for item in value[1])
+            return all(fn.const(item) is None or self._of_class(fn, item, known) for item in value[1])
         if value[0] == "call":
             call = fn.facts.calls[value[1]]
-            if fn.facts.values[call.func] == ("name", "builtins.super") or self._of_class(fn, call.func, depth - 1):
+            if fn.facts.values[call.func] == ("name", "builtins.super") or self._of_class(fn, call.func, known):
                 return True
-            return any(self._of_class(fn, item, depth // 2) for item in call.args)
+            return any(self._of_class(fn, item, known) for item in call.args)
         return value == ("param", 0)
 
 

@@ -98,6 +98,7 @@ def test_queries_are_known_by_their_columns() -> None:
     }
     assert found == {"place": ("berths", ("pier", "number")), "engage": ("keeper", ("name",))}
 
+
 REVISION = """
     import sqlalchemy as sa
     from alembic import op
