@@ -16,6 +16,7 @@ from backendlint.api import (
     Project,
     Value,
     Vid,
+    aliases,
     bind,
     identifier_words,
     ingredients,
@@ -37,7 +38,7 @@ LEDGERS = frozenset(
 )
 NOT_MONEY = frozenset(
     "count rate ratio percent percentage pct score seconds ms time factor weight usage type id name code date at limit "
-    "priority tokens bytes class category function index threshold alert change growth multiplier per share pts points average".split()
+    "priority tokens bytes class category function index threshold alert change growth multiplier per share pts points average gas gwei wei".split()
 )
 NOT_MONEY_OWNERS = frozenset(["count", "counts", "meter", "usage", "signal", "metric", "metrics", "stats", "weight"])
 QUANTITY = frozenset(["unit", "units", "quantity_unit", "measure", "food", "ingredient", "uom"])
@@ -301,7 +302,8 @@ def _column_types(project: Project, fn: Fn, vid: int) -> list[str]:
     found = [model.column for model in project.models(fn, call) if model.column]
     for arg in call.args:
         for ref in project.refs(fn, arg):
-            model = project.libraries.call(ref.name)
+            declares = ref.kind == "lib" or fn.value(arg)[0] == "call"  # else it is what a row holds
+            model = project.libraries.call(ref.name) if declares and not ref.name.startswith("builtins.") else None
             if model is not None and model.column:
                 found.append(model.column)
     return found
@@ -337,7 +339,7 @@ def _conversion(project: Project, fn: Fn, call: Call) -> Iterator[Hit]:
     used = [
         value
         for vid, value in enumerate(fn.facts.values)
-        if value[0] == "binop" and call.value in value[2:] and not _is_change(fn, vid)
+        if value[0] == "binop" and call.value in value[2:] and not (_is_change(fn, vid) or _reckons_other(fn, vid))
     ]
     if name and any(
         value[1] in "+-*/" and not (_is_ratio(fn, value) or _shows(fn, value) or _averages(fn, value)) for value in used
@@ -349,6 +351,19 @@ def _conversion(project: Project, fn: Fn, call: Call) -> Iterator[Hit]:
             confidence="medium",
             profile="strict" if runs_by_hand(project, fn) else None,
         )
+
+
+def _reckons_other(fn: Fn, vid: Vid) -> bool:
+    """`open_time = float(amount) * hours`, `float(amount) + lasting_time`: the result, or what the amount is added to, is no money
+    by its name."""
+    value = fn.value(vid)
+    named = [_words_of(fn, part) for part in (vid, *(value[2:] if value[1] in "+-" else ()))]
+    return any(NOT_MONEY & words and not MONEY & words for words in named)
+
+
+def _words_of(fn: Fn, vid: Vid) -> set[str]:
+    """Of all names under which the value is known."""
+    return _words([item.name for item in fn.facts.bindings if vid in aliases(fn.facts, item.value)])
 
 
 def _product(fn: Fn, vid: Vid, call: Call) -> bool:
