@@ -15,7 +15,7 @@ _FORM = re.compile(r"^(POST|(flask\.)?request\.form|form)$")
 
 def answered(fn: Fn, first: Durable, second: Durable) -> bool:
     """`refusal = self._refuse(order)`, `if refusal: return refusal`, where that stores something only if it refuses: what comes
-    after is for when it has not."""
+    after is for when it has not. So it is behind `if drop_invitation(member): return`."""
     if not first.edges or first.edges[0].call is None:
         return False
     inner = first.edges[0].callee
@@ -26,7 +26,7 @@ def answered(fn: Fn, first: Durable, second: Durable) -> bool:
     )
     after = [item.value for item in inner.facts.returns if not item.is_yield and before(place, item.span)]
     falls = inner.facts.blocks[0].exits not in ("return", "raise")
-    return leaves and bool(after) and not falls and all(_is_made(inner, vid) for vid in after)
+    return leaves and bool(after) and not falls and all(_is_true(inner, vid) for vid in after)
 
 
 def _says_given(fn: Fn, test: int, given: int) -> bool:
@@ -37,10 +37,10 @@ def _says_given(fn: Fn, test: int, given: int) -> bool:
     return value[0] in ("call", "await") and value == fn.value(given)
 
 
-def _is_made(fn: Fn, vid: int) -> bool:
-    """`Response(...)`: an object, which is never false."""
+def _is_true(fn: Fn, vid: int) -> bool:
+    """`Response(...)`, an object, which is never false; or True itself."""
     value = fn.unguarded(vid) if vid >= 0 else ("",)
-    return value[0] == "call" and fn.callee_name(fn.calls[value[1]])[:1].isupper()
+    return fn.const(vid) is True or (value[0] == "call" and fn.callee_name(fn.calls[value[1]])[:1].isupper())
 
 
 def is_left(project: Project, fn: Fn, first: Durable, second: Durable) -> bool:

@@ -41,16 +41,24 @@ def outside(project: Project, fn: Fn, first: Durable, second: Durable) -> bool:
         and (
             _SENDS.match(called_name(fn.file, fn.facts, call).rpartition(".")[2])
             or project.effects.call_effects(fn, call).intersection(_OUTSIDE)
-            or (_QUEUED in project.effects.call_effects(fn, call) and _kept(fn, call))
+            or (_QUEUED in project.effects.call_effects(fn, call) and _keeps(project, fn, call))
         )
         for call in fn.calls
+    )
+
+
+def _keeps(project: Project, fn: Fn, call: Call) -> bool:
+    """Whether the number of a job that is queued here, or by what is called, is stored."""
+    below = [(target, inner) for target in project.targets(fn, call) for inner in target.calls]
+    return _kept(fn, call) or any(
+        _QUEUED in project.effects.call_effects(target, inner) and _kept(target, inner) for target, inner in below
     )
 
 
 def _kept(fn: Fn, call: Call) -> bool:
     """`item.task_id = work.delay(item.id).id`: in one transaction with that, the job could begin before the row is there."""
     for store in fn.facts.stores:
-        todo = [store.value] if store.name and not before(store.span, call.span) else []
+        todo = [store.value] if store.name and store.span.line >= call.span.line else []
         for _ in range(6):
             vid = todo.pop() if todo else -1
             if vid == call.value:

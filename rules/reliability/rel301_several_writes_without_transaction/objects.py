@@ -26,9 +26,29 @@ def refills(first: Durable, second: Durable) -> bool:
 
 
 def one_row(project: Project, fn: Fn, first: Durable, second: Durable) -> bool:
-    """`track.save()`, then `track.set_state(READY)`, which saves the same row: each state of it is one to go on from."""
+    """`track.save()`, then `track.set_state(READY)`, which saves the same row: each state of it is one to go on from. Two
+    calls of a method may save what the object holds: `self.keep("depth", 4)`, `self.keep("width", 9)`."""
     one, two = (saved(project, fn, step) for step in (first, second))
-    return bool(first.edges or second.edges) and min(one, two) >= 0 and same(fn, one, two)
+    held = _held(project, fn, first) if first.edges and second.edges else ()
+    return (bool(first.edges or second.edges) and min(one, two) >= 0 and same(fn, one, two)) or (
+        len(held) > 1 and held == _held(project, fn, second)
+    )
+
+
+def _held(project: Project, fn: Fn, step: Durable) -> tuple[object, ...]:
+    """The object and the attributes by which the row that callees save is reached from here (`self.trigger`); or ()."""
+    if step.write.op != "save":
+        return ()
+    holder, path = step.write.fn, path_of(step.write.fn, receiver(step.write.fn, step.write.call))
+    for edge in reversed(step.edges):
+        if edge.callee is not holder or edge.call is None:
+            continue
+        passed = bind(edge.caller, edge.call, holder).get(_slot(project, holder, path[0]), ())
+        if len(passed) != 1 or passed[0][1]:
+            return ()
+        root, *names = path_of(edge.caller, passed[0][0])
+        holder, path = edge.caller, (root, *path[1:], *names)
+    return path if holder is fn else ()
 
 
 def saved(project: Project, fn: Fn, step: Durable) -> int:
@@ -55,7 +75,7 @@ def _slot(project: Project, fn: Fn, vid: int) -> int:
     return value[1] if value[0] == "param" else 0 if inherited else -1
 
 
-def path_of(fn: Fn, vid: int) -> tuple[object, ...]:
+def path_of(fn: Fn, vid: int) -> tuple[int, *tuple[object, ...]]:
     """The object and the attributes by which another one is reached: `line.order`."""
     names: list[object] = []
     root = object_root(fn, vid)

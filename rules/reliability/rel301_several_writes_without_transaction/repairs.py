@@ -4,7 +4,18 @@ from __future__ import annotations
 
 import re
 
-from backendlint.api import Durable, Fn, Project, called_name, durable_steps, exclusive, object_root, receiver
+from backendlint.api import (
+    Durable,
+    Fn,
+    Project,
+    called_name,
+    durable_steps,
+    exclusive,
+    identifier_words,
+    name_of,
+    object_root,
+    receiver,
+)
 
 from .objects import by_callee, same, saved, stored_object
 from .singles import CLEANS, begins
@@ -12,10 +23,17 @@ from .singles import CLEANS, begins
 _STAGES = 4
 """So many commits of one job are no oversight."""
 _REPEATS = re.compile(
-    r"(^|_)((re)?sync|synchroni[sz]e|backfill|rebuild|recalculate|recompute|reindex|rescore|refresh)(_|$)",
+    r"(^|_)((re)?sync|synchroni[sz]e|backfill|rebuild|recalculate|recompute|reindex|rescore|refresh|upsert)(_|$)",
     re.IGNORECASE,
 )
 """What is run again and again, and mends what its last run left."""
+
+
+_DONE = re.compile(
+    r"(^|[._])(complete[sd]?|completed|done|finish(es|ed)?|succeed(s|ed)?|succeeded|success|processed)(_|$)",
+    re.IGNORECASE,
+)
+_JOBS = frozenset("job jobs task run import export sync batch scan".split())
 
 
 def heals(project: Project, fn: Fn, first: Durable, second: Durable) -> bool:
@@ -25,10 +43,12 @@ def heals(project: Project, fn: Fn, first: Durable, second: Durable) -> bool:
         or _each_alone(fn, first, second)
         or _item_by_item(fn, first, second)
         or _clears_up(fn, first, second)
+        or _gone_already(project, fn, first, second)
         or (_REPEATS.search(fn.name) is not None and fn not in project.in_request)
         or (_clears(fn, first) and _clears(fn, second) and project.layer(fn) == "task")
         or _in_stages(project, fn)
         or _tracked(project, fn)
+        or _reports(project, fn, second)
         or _elsewhere(project, first)
         or _elsewhere(project, second)
     )
@@ -49,6 +69,19 @@ def _tracked(project: Project, fn: Fn) -> bool:
     return any(
         same(fn, row, saved(project, fn, step)) for row in begun for step in steps if row >= 0 and not begins(fn, step)
     )
+
+
+def _reports(project: Project, fn: Fn, step: Durable) -> bool:
+    """`task.complete_job()`, `run.state = State.DONE` as the last that a job does: without it the row says that the job is to be
+    done again."""
+    if project.layer(fn) != "task" or fn in project.in_request:
+        return False
+    callee = step.edges[0].callee.name if step.edges else ""
+    root = stored_object(fn, step)
+    set_here = (item.value for item in fn.facts.stores if item.name and object_root(fn, item.base) == root >= 0)
+    told = [callee, *(name_of(fn.file, fn.facts, vid) for vid in (*step.call.passed, *set_here))]
+    words = {*identifier_words(step.write.entity.rpartition(".")[2]), *identifier_words(callee)}
+    return any(_DONE.search(name) for name in told) and not _JOBS.isdisjoint(words)
 
 
 def _elsewhere(project: Project, step: Durable) -> bool:
@@ -126,6 +159,26 @@ def _item_by_item(fn: Fn, first: Durable, second: Durable) -> bool:
 def _clears_up(fn: Fn, first: Durable, second: Durable) -> bool:
     """Two removals by a function that clears away: its next run goes on where this one failed."""
     return CLEANS.search(fn.name) is not None and first.write.op == second.write.op == "delete"
+
+
+def _gone_already(project: Project, fn: Fn, first: Durable, second: Durable) -> bool:
+    """Two removals each of which takes it that there may be nothing to remove, or has a transaction of its own: whoever does it
+    once more removes the rest."""
+    if not first.write.op == second.write.op == "delete":
+        return False
+    return all(
+        _may_be_gone(project, fn, step.call.block) or project.transactions.around(fn, step.call.block) is not None
+        for step in (first, second)
+    )
+
+
+def _may_be_gone(project: Project, fn: Fn, block: int) -> bool:
+    """`try: Follow.objects.get(...).delete()`, `except Follow.DoesNotExist: ...`, after which the function goes on."""
+    for handler, types in project.exceptions.handlers(fn, block):
+        goes_on = not fn.facts.blocks[handler].exits and not project.exceptions.reraises(fn, handler)
+        if goes_on and any(project.exception_kind(name) == "not-found" for name in types):
+            return True
+    return False
 
 
 def _clears(fn: Fn, step: Durable) -> bool:

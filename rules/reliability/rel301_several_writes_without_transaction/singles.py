@@ -103,7 +103,8 @@ def _touches(step: Durable) -> bool:
     fn, call = step.write.fn, step.write.call
     if step.edges and step.write.op == "update":
         stored = [store.name for store in fn.facts.stores if store.name]
-        return bool(stored) and all(_TOUCH.search(name) for name in stored)
+        given = [name for name, _ in call.kwargs] if not (stored or call.args) else stored
+        return bool(given) and all(_TOUCH.search(name) for name in given)
     if step.write.op == "update" and call.kwargs and not call.args:
         return all(_TOUCH.search(name) for name, _ in call.kwargs)
     if step.write.op == "save" and call is step.call and fn.value(call.func)[0] == "attr":

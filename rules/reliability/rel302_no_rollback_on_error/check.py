@@ -8,6 +8,7 @@ from collections.abc import Set as AbstractSet
 from backendlint.api import (
     Block,
     Call,
+    Edge,
     Fn,
     Hit,
     Project,
@@ -41,6 +42,8 @@ def check(project: Project) -> Iterator[Hit]:
             if not what or (fn.fqn, handler) in seen or project.transactions.around(fn, site.call.block) is not None:
                 continue
             if _rolled_back(project, fn, handler) or _closed(project, fn, site.call, fn.facts.blocks[handler]):
+                continue
+            if _raised_by_all(project, fn, handler):
                 continue
             if what == "statement" and not _goes_on(project, fn, site.call):
                 continue
@@ -216,6 +219,23 @@ def _left_by_all(project: Project, fn: Fn, slot: int) -> bool:
         if not (answers or _own(project, edge.caller, root)) or any(_uses(edge.caller, call, root) for call in later):
             return False
     return bool(edges)
+
+
+def _raised_by_all(project: Project, fn: Fn, handler: int) -> bool:
+    """Whether all callers are about to raise, and ask the database nothing before: `except Exception: clear_up(row); raise`."""
+    edges = project.graph.callers(fn)
+    return bool(edges) and _last(project, fn, handler, -1) and all(_raises_next(project, edge) for edge in edges)
+
+
+def _raises_next(project: Project, edge: Edge) -> bool:
+    caller, call = edge.caller, edge.call
+    if call is None or edge.kind != "call":
+        return False
+    around = next((number for number, item in caller.blocks_of(call.block) if item.kind == "except"), -1)
+    inside = below(caller.facts, around) if around >= 0 else ()
+    later = [other for other in caller.calls if other.block in inside and before(call.span, other.span)]
+    raised = any(item.block in inside and before(call.span, item.span) for item in caller.facts.raises)
+    return raised and not any(ASKS & project.effects.call_effects(caller, other) for other in later)
 
 
 def _stored_below(project: Project, fn: Fn, commit: Call, handler: int) -> bool:

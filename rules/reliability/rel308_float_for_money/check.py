@@ -38,7 +38,8 @@ LEDGERS = frozenset(
 )
 NOT_MONEY = frozenset(
     "count rate ratio percent percentage pct score seconds ms time factor weight usage type id name code date at limit "
-    "priority tokens bytes class category function index threshold alert change growth multiplier per share pts points average gas gwei wei".split()
+    "priority tokens bytes class category function index threshold alert change growth multiplier per share pts points average "
+    "gas gwei wei".split()
 )
 NOT_MONEY_OWNERS = frozenset(["count", "counts", "meter", "usage", "signal", "metric", "metrics", "stats", "weight"])
 QUANTITY = frozenset(["unit", "units", "quantity_unit", "measure", "food", "ingredient", "uom"])
