@@ -80,18 +80,22 @@ def _checked(project: Project, fn: Fn) -> Iterator[Raced]:
     inserts = list(_inserts(project, fn))
     checks = list(_checks(project, fn)) if inserts else []
     for insert, entity, inner, caught in inserts:
-        for check, found, deep in checks:
-            decides = found == entity and before(check.span, insert.span) and _decides(project, fn, check, insert)
-            if decides:
-                handled = _handled(project, fn, insert, caught=caught)
-                held = held_above(project, fn)
-                refuses = decides == "refuses"
-                yield Raced(fn, check, insert, entity, deep or bool(inner), inner, handled, held, refuses)
-                break
+        decisive = [
+            (check, deep, decides)
+            for check, found, deep in checks
+            if found == entity and before(check.span, insert.span)
+            if (decides := _decides(project, fn, check, insert))
+        ]
+        if decisive:
+            check, deep, decides = decisive[0]
+            handled = _handled(project, fn, [check for check, _, _ in decisive], insert, caught=caught)
+            held = held_above(project, fn)
+            yield Raced(fn, check, insert, entity, deep or bool(inner), inner, handled, held, decides == "refuses")
 
 
-def _handled(project: Project, fn: Fn, insert: Call, *, caught: bool) -> str:
-    if serialized(project, fn, insert):
+def _handled(project: Project, fn: Fn, checks: list[Call], insert: Call, *, caught: bool) -> str:
+    """A lock serves that is taken before one of the checks: what was asked without it may have changed."""
+    if any(serialized(project, fn, check) for check in checks):
         return "locked"
     if caught or conflict_handled(project, fn, insert):
         return "caught"
