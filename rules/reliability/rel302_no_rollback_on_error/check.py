@@ -22,6 +22,8 @@ from backendlint.api import (
     told_once,
 )
 
+from .caught import spoilt
+
 STORES = frozenset({"commit", "flush"})
 ASKS = frozenset({"db", "db-read", "db-write", "commit", "flush"})
 PENDING = frozenset({"add", "add_all", "delete", "merge", "execute"})
@@ -64,6 +66,7 @@ def check(project: Project) -> Iterator[Hit]:
                 seen.add((fn.fqn, handler))
                 yield _hit(project, fn, call, handler, site.model.transaction)
         begun += _begun(project, fn)
+        yield from spoilt(project, fn)
     yield from told_once(begun, _elsewhere, severity=None, each=lambda hit: hit.location.path)
 
 
