@@ -39,16 +39,18 @@ def _held(project: Project, fn: Fn, step: Durable) -> tuple[object, ...]:
     """The object and the attributes by which the row that callees save is reached from here (`self.trigger`); or ()."""
     if step.write.op != "save":
         return ()
-    holder, path = step.write.fn, path_of(step.write.fn, receiver(step.write.fn, step.write.call))
+    holder = step.write.fn
+    root, *names = path_of(holder, receiver(holder, step.write.call))
     for edge in reversed(step.edges):
         if edge.callee is not holder or edge.call is None:
             continue
-        passed = bind(edge.caller, edge.call, holder).get(_slot(project, holder, path[0]), ())
+        passed = bind(edge.caller, edge.call, holder).get(_slot(project, holder, root), ())
         if len(passed) != 1 or passed[0][1]:
             return ()
-        root, *names = path_of(edge.caller, passed[0][0])
-        holder, path = edge.caller, (root, *path[1:], *names)
-    return path if holder is fn else ()
+        holder = edge.caller
+        root, *outer = path_of(holder, passed[0][0])
+        names += outer
+    return (root, *names) if holder is fn else ()
 
 
 def saved(project: Project, fn: Fn, step: Durable) -> int:
