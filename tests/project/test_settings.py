@@ -14,6 +14,7 @@ from backendlint.project.variables import of_all_modules
         ("USE_TZ = True\n", [True]),
         ("from configurations import Configuration\n\nclass Base(Configuration):\n    USE_TZ = True\n", [True]),
         ("class Base:\n    USE_TZ = True\n", []),
+        ("class Settings:\n    pass\n\nclass BaseSettings(Settings):\n    USE_TZ = True\n", [True]),
         (
             """from configurations import Configuration
 

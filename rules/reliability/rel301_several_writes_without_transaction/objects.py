@@ -37,10 +37,10 @@ def one_row(project: Project, fn: Fn, first: Durable, second: Durable) -> bool:
 
 def _held(project: Project, fn: Fn, step: Durable) -> tuple[object, ...]:
     """The object and the attributes by which the row that callees save is reached from here (`self.trigger`); or ()."""
-    if step.write.op != "save":
+    holder, row = step.write.fn, receiver(step.write.fn, step.write.call)
+    if step.write.op != "save" or row < 0:
         return ()
-    holder = step.write.fn
-    root, *names = path_of(holder, receiver(holder, step.write.call))
+    root, *names = path_of(holder, row)
     for edge in reversed(step.edges):
         if edge.callee is not holder or edge.call is None:
             continue

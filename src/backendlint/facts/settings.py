@@ -8,10 +8,12 @@ from backendlint.facts.model import FileFacts, Vid
 
 
 def setting(file: FileFacts, name: str) -> Iterator[Vid]:
-    """The module's variable of that name, and where its classes are settings (django-configurations 2.5) theirs; values of
-    function 0."""
+    """The module's variable of that name, and where its classes are settings (django-configurations 2.5, or the project's own
+    `class BaseSettings(Settings)` in a module of settings) theirs; values of function 0."""
     if name in file.names:
         yield file.names[name]
-    given = [cls.attributes[name] for cls in file.classes.values() if name in cls.attributes and cls.owner == 0]
-    if given and any(item.target.partition(".")[0] == "configurations" for item in file.imports):
-        yield from given
+    holding = [cls for cls in file.classes.values() if name in cls.attributes and cls.owner == 0]
+    if holding and any(item.target.partition(".")[0] == "configurations" for item in file.imports):
+        yield from (cls.attributes[name] for cls in holding)
+    elif "settings" in file.module.split("."):
+        yield from (cls.attributes[name] for cls in holding if cls.name.endswith("Settings"))
