@@ -173,7 +173,7 @@ class Associations:
         target = self._target(cls, to)
         many = model.orm is not None and model.orm.op == "relationship"
         self._put(Relation(cls.fqn, name, target, many, many, ""))
-        if not target:
+        if not target or model.name.endswith("GenericRelation"):
             return
         unique = model.name.endswith("OneToOneField")
         stated = home.const(call.kwarg("related_name"))
