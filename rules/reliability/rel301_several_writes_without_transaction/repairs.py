@@ -23,7 +23,7 @@ from .singles import CLEANS, begins
 _STAGES = 4
 """So many commits of one job are no oversight."""
 _REPEATS = re.compile(
-    r"(^|_)((re)?sync|synchroni[sz]e|backfill|rebuild|recalculate|recompute|reindex|rescore|refresh|upsert)(_|$)",
+    r"(^|_)((re)?sync|synchroni[sz]e|backfill|rebuild|recalculate|recompute|reindex|rescore|refresh)(_|$)",
     re.IGNORECASE,
 )
 """What is run again and again, and mends what its last run left."""
