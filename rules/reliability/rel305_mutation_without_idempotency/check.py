@@ -29,6 +29,10 @@ SETTLES = re.compile(
 )
 """What is ended stays ended, and what is set is the same however often; a session in which somebody may pay is not paid yet."""
 MOVES = re.compile(r"charge|(^|_)pay(_|$)|refund|transfer|payout|withdraw|deposit|capture", re.IGNORECASE)
+MOVED = re.compile(
+    r"charge|pay(ment(?!_?method)|out)|refund|transfer|invoice|subscription|order|topup|transaction|sale", re.IGNORECASE
+)
+"""What moves money, of the parts of a payment library that are known by their names alone."""
 OPENS = re.compile(r"(Start|Open)Session")
 """Names of views that only begin a dialogue with the other service."""
 STORES = {"db-write", "flush", "commit"}
@@ -109,9 +113,11 @@ def speaks_of_money(fn: Fn, beside: list[str]) -> bool:
 def acts(project: Project, site: Site, payments: tuple[str, ...], chain: tuple[Edge, ...]) -> bool:
     """A call that changes something elsewhere: of payment providers' by the name of the method."""
     if site.model.name.startswith(payments):
-        does = called(project, site).rpartition(".")[2]
+        _, _, what = called(project, site).partition(".")
         repeatable = site.model.idempotent or site.model.method == "GET"
-        return not repeatable and bool(ACTS.search(does)) and bool(site.model.effect)
+        by_name = "*" in site.model.name
+        repeatable = repeatable or (by_name and (not MOVED.search(what) or site.call.open_ended))  # may hold the key
+        return not repeatable and bool(ACTS.search(what.rpartition(".")[2])) and bool(site.model.effect)
     if "http" not in site.model.effect:
         return False
     method = site.model.method

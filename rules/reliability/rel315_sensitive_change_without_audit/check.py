@@ -182,7 +182,7 @@ def audit(project: Project, route: Route, journals: frozenset[str]) -> Fn | None
 def calls_record(project: Project, fn: Fn) -> bool:
     """`logs.log_action(...)` of what is chosen when the program starts, so that the name is all that tells."""
     named = (call for call in fn.facts.calls if AUDIT.search(fn.callee_name(call)))
-    return any(not project.callees(fn, call) for call in named)
+    return any(not project.targets(fn, call) for call in named)
 
 
 def is_record(project: Project, cls: Cls) -> bool:
