@@ -43,7 +43,7 @@ from backendlint.project.answers import Answer, answers, refusals
 from backendlint.project.applications import concerned, served_applications
 from backendlint.project.associations import Relation, is_django
 from backendlint.project.badinput import unguarded_conversions
-from backendlint.project.binding import Bound, bind, object_root, receiver, slots, unchanged
+from backendlint.project.binding import bind, object_root, receiver, slots, unchanged
 from backendlint.project.caches import CacheUse
 from backendlint.project.calls import Edge, argument_of, arguments
 from backendlint.project.cartesian import unconnected
@@ -168,7 +168,6 @@ __all__ = [
     "UNKNOWN",
     "Answer",
     "Block",
-    "Bound",
     "CacheUse",
     "Call",
     "CallModel",

@@ -3,8 +3,9 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import replace
+from functools import partial
 
-from backendlint.api import Bound, Flow, Fn, Hit, Origin, Project, Vid, bind, flow_hit, for_development, place_flows
+from backendlint.api import Call, Flow, Fn, Hit, Origin, Project, Vid, bind, flow_hit, for_development, place_flows
 
 HARM = "so code that trusts what it finds there acts on a caller's claim; check it, or take it from the signed-in user."
 AUTHORITY = re.compile(
@@ -98,17 +99,19 @@ def decided(project: Project, fn: Fn, vid: Vid) -> bool:
     call = fn.facts.calls[value[1]] if value[0] == "call" else None
     for target in project.targets(fn, call) if call is not None else ():
         assert call is not None
-        bound = bind(fn, call, target)
-
-        def passed(operand: Vid, target: Fn = target, bound: Bound = bound) -> Iterable[Origin]:
-            for origin in project.taint.labels(target, operand):
-                yield origin
-                for given, _ in bound.get(origin.slot, ()) if origin.what == "param" else ():
-                    yield from project.taint.labels(fn, given, origin.path)
-
-        if any(item.value >= 0 and compared(project, target, item.value, passed) for item in target.facts.returns):
+        origins = partial(passed, project, fn, call, target)
+        if any(item.value >= 0 and compared(project, target, item.value, origins) for item in target.facts.returns):
             return True
     return False
+
+
+def passed(project: Project, fn: Fn, call: Call, target: Fn, operand: Vid) -> Iterable[Origin]:
+    """Where a value of a helper comes from, by what the call passes."""
+    bound = bind(fn, call, target)
+    for origin in project.taint.labels(target, operand):
+        yield origin
+        for given, _ in bound.get(origin.slot, ()) if origin.what == "param" else ():
+            yield from project.taint.labels(fn, given, origin.path)
 
 
 def compared(project: Project, fn: Fn, vid: Vid, origins: Callable[[Vid], Iterable[Origin]]) -> bool:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from functools import cached_property
 from typing import TYPE_CHECKING
 
@@ -412,17 +412,13 @@ class Access:
     # the whole project
 
     def _uses(self, route: Route, library: str) -> bool:
-        names: Iterable[str] = (
-            ref.name for ref in (*route.guards, *(route.handler.decorators if route.handler else ()))
-        )
-        if library == "django" and route.framework in ("django", "drf"):
-            return True
-        bases = self.project.hierarchy.library_bases(route.cls) if route.cls else ()
-        views = [
-            name for ref in route.entry.handlers if ref.kind == "lib" for name in self.project.libraries.mro(ref.name)
-        ]
-        views += [name for base in bases for name in self.project.libraries.mro(base)]
-        return any(name.startswith(f"{library}.") for name in (*names, *views))
+        guards = (*route.guards, *(route.handler.decorators if route.handler else ()))
+        names = (ref.name for ref in guards)
+        served = library == "django" and route.framework in ("django", "drf")
+        views = [ref.name for ref in route.entry.handlers if ref.kind == "lib"]
+        views += self.project.hierarchy.library_bases(route.cls) if route.cls else ()
+        owners = (owner for name in views for owner in self.project.libraries.mro(name))
+        return served or any(name.startswith(f"{library}.") for name in (*names, *owners))
 
     def _middleware(self, file: FileFacts) -> Iterator[tuple[str, str]]:
         """Django's middleware that lets nobody through who has not signed in, may not call the view, or calls too often."""

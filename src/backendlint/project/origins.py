@@ -16,6 +16,7 @@ from backendlint.project.libraries_model import CallModel
 from backendlint.project.loaders import EVERYTHING, LOADS, NOTHING, Loads, loads_of
 from backendlint.project.loops import behind, going_through, plain
 from backendlint.project.managerrows import ManagerRows
+from backendlint.project.parts import given_in_place
 from backendlint.project.presence import of_query
 from backendlint.project.rowlocks import asks_for_none
 
@@ -212,7 +213,7 @@ class _Walk:
         elif op == "phi" and context is not None:
             for item in taken(fn, made_of, context.says(self.project, fn)):
                 self.visit(fn, item, path, steps, context, depth)
-        elif op == "unpack" and (inner := self._unpacked(fn, value)):
+        elif op == "unpack" and (inner := given_in_place(self.project, fn, value)):
             for target, item, call in inner:
                 self.visit(target, item, path, steps, _Context(fn, call, context), depth)
         elif made_of:
@@ -229,21 +230,6 @@ class _Walk:
             self._param(fn, value[1], path, steps, context, depth)
         elif op == "call":
             self._call(fn, fn.facts.calls[value[1]], path, steps, context, depth)
-
-    def _unpacked(self, fn: Fn, value: Value) -> list[tuple[Fn, Vid, Call]]:
-        """`rows, total = page_of(query)`: what the function gives in that place; nothing where it does not write a tuple."""
-        made = fn.unguarded(value[1])
-        call = fn.facts.calls[made[1]] if made[0] == "call" else None
-        if call is None:
-            return []
-        given_back = [
-            (target, target.unguarded(item.value))
-            for target in self.project.targets(fn, call)
-            for item in target.facts.returns
-        ]
-        if any(back[0] != "tuple" or not 0 <= value[2] < len(back[1]) for _, back in given_back):
-            return []
-        return [(target, back[1][value[2]], call) for target, back in given_back]
 
     def _outer(self, fn: Fn, value: Value, path: Path, steps: tuple[Step, ...], depth: int) -> None:
         target = fn.outer(value)
@@ -359,7 +345,9 @@ class _Walk:
                 if not part:
                     self.visit(context.caller, vid, path, steps, context.outer, depth)
             if not passed and self._of_all_rows(fn, index, context):
-                self._end(steps, path)
+                self._name(
+                    context.caller, context.caller.dotted(context.call.func).rpartition(".")[0], path, steps, depth
+                )
             return
         for target in self.project.graph.injected(fn, index):
             for item in target.facts.returns:

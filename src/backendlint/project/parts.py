@@ -5,12 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from typing import TYPE_CHECKING
 
-from backendlint.facts.model import Value, Vid
+from backendlint.facts.model import Call, Value, Vid
 from backendlint.project.entities import Fn, Ref, Refs
 from backendlint.project.loops import behind
 from backendlint.project.tables import bound
 
 if TYPE_CHECKING:
+    from backendlint.project.model import Project
     from backendlint.project.refs import Resolver
 
 _TUPLES = ("tuple", "Tuple")
@@ -110,3 +111,16 @@ def _returned(fn: Fn, vid: Vid) -> Iterator[Value]:
         yield fn.unguarded(item)
     if value[0] != "phi":
         yield value
+
+
+def given_in_place(project: Project, fn: Fn, value: Value) -> list[tuple[Fn, Vid, Call]]:
+    """`rows, total = page_of(query)`: what the function gives in that place; nothing where it does not write a tuple."""
+    made = fn.unguarded(value[1])
+    call = fn.facts.calls[made[1]] if made[0] == "call" else None
+    if call is None:
+        return []
+    targets = project.targets(fn, call)
+    back = [(target, target.unguarded(item.value)) for target in targets for item in target.facts.returns]
+    if any(given[0] != "tuple" or not 0 <= value[2] < len(given[1]) for _, given in back):
+        return []
+    return [(target, given[1][value[2]], call) for target, given in back]

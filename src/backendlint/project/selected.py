@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from backendlint.facts.model import Vid
 from backendlint.project.entities import Fn
 from backendlint.project.schema.model import Column
-from backendlint.project.sqltext.orm import Tables
+from backendlint.project.sqltext.ormtables import Tables
 
 if TYPE_CHECKING:
     from backendlint.project.model import Project
