@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-
 from backendlint.api import (
     Fn,
     FunctionFacts,
@@ -30,8 +28,6 @@ _ANSWER = frozenset({"text", "content"})
 _BROAD = "builtins.Exception"
 _BROADEST = "builtins.BaseException"
 _MAX_DEPTH = 5
-_ABOUT_THE_ERROR = frozenset({"exc_info", "stack_info", "stacklevel"})
-_TRACEBACKS = frozenset({"format_exc", "format_exception", "exc_info", "format_tb"})
 
 
 def twice(project: Project, fn: Fn, found: LogCall, again: Raise) -> Hit:
@@ -41,7 +37,7 @@ def twice(project: Project, fn: Fn, found: LogCall, again: Raise) -> Hit:
         or _tells_the_answer(fn, found)
         or _outermost(project, fn)
         or _parts_ways(fn.facts, found, again)
-        or not _logged_above(project, fn, again, seen=_names_its_subject(fn, found, again))
+        or not _logged_above(project, fn, again)
     )
     return Hit(
         f"`{written(project, fn, found.call)}` logs an error {LOST['repeated'][0]}, so {LOST['repeated'][1]}; log it only where "
@@ -60,44 +56,12 @@ def _tells_the_answer(fn: Fn, found: LogCall) -> bool:
     return any(value[0] == "attr" and value[2] in _ANSWER and fn.unguarded(value[1])[0] != "exc" for value in read)
 
 
-def _names_its_subject(fn: Fn, found: LogCall, again: Raise) -> bool:
-    """`log.exception("ship %s not loaded", ship.id)`: what it happened to, which the error that goes on does not say."""
-    given = [*found.call.args, *(vid for key, vid in found.call.kwargs if key not in _ABOUT_THE_ERROR)]
-    return any(
-        fn.value(vid)[0] not in ("const", "name", "def", "exc")
-        and not of_caught(fn.facts, again.block, (vid,))
-        and not (fn.value(vid)[0] == "call" and fn.callee_name(fn.calls[fn.value(vid)[1]]) in _TRACEBACKS)
-        for vid in _said(fn, given)
-    )
-
-
-def _said(fn: Fn, given: list[int]) -> Iterator[int]:
-    """The values of which the record's text and fields are made."""
-    for vid in given:
-        value = fn.unguarded(vid)
-        func = fn.func_of(value)
-        if value[0] == "fmt":
-            yield from _said(fn, list(value[2]))
-        elif value[0] == "dict":
-            yield from _said(fn, [item for _, item in value[1]])
-        elif value[0] in ("tuple", "list"):
-            yield from _said(fn, list(value[1]))
-        elif value[0] == "binop":
-            yield from _said(fn, list(value[2:4]))
-        elif value[0] == "conv":
-            yield from _said(fn, [value[1]])
-        elif func[0] == "attr" and func[2] == "format":
-            yield from _said(fn, list(fn.calls[value[1]].passed))
-        else:
-            yield vid
-
-
-def _logged_above(project: Project, fn: Fn, again: Raise, *, seen: bool) -> bool:
-    """Whether a layer above logs the error once more: a handler (which must be `seen`), or what runs the program where nothing
-    catches it. Not where all that catch it drop it or answer with it: then this record is the only one."""
+def _logged_above(project: Project, fn: Fn, again: Raise) -> bool:
+    """Whether a layer above logs the error once more: a handler, or what runs the program where nothing catches it. Not
+    where all that catch it drop it or answer with it: then this record is the only one."""
     types = project.exceptions.caught_types(fn, fn.facts.blocks[again.block])
     name = types[0] if types and types[0] != _BROADEST else _BROAD
-    todo, met, quiet = [(fn, again.block, _MAX_DEPTH)], {(fn.fqn, again.block)}, seen
+    todo, met, quiet = [(fn, again.block, _MAX_DEPTH)], {(fn.fqn, again.block)}, False
     while todo:
         at, block, depth = todo.pop()
         end = project.exceptions.caught_by(at, block, name)
@@ -110,7 +74,7 @@ def _logged_above(project: Project, fn: Fn, again: Raise, *, seen: bool) -> bool
             todo += [(at, end, depth)] if at.facts.blocks[end].kind == "except" else []
         else:
             edges = project.graph.callers(at) if depth else []
-            if not edges and not seen:
+            if not edges:
                 return True
             todo += [(edge.caller, edge.block, depth - 1) for edge in edges]
         todo = [item for item in todo if (item[0].fqn, item[1]) not in met]
