@@ -292,7 +292,18 @@ def authorizes(fn: Fn) -> bool:
     names = {param.name for param in fn.facts.params} | {
         value[1] for value in fn.facts.values if value[0] == "const" and isinstance(value[1], str)
     }
+    if "state" in names and any(is_state(fn, side) for vid in fn.made_by("compare") for side in fn.value(vid)[2]):
+        return True
     return {"response_type", "client_id"} <= names or ("state" in names and bool({"code", "error"} & names))
+
+
+def is_state(fn: Fn, vid: int) -> bool:
+    """`request.GET.get("state")`, which is held against what was kept when the browser was sent away."""
+    value = fn.unguarded(vid)
+    if value[0] == "item":
+        return fn.const(value[2]) == "state"
+    args = fn.calls[value[1]].args if value[0] == "call" and fn.callee_name(fn.calls[value[1]]) == "get" else ()
+    return bool(args) and fn.const(args[0]) == "state"
 
 
 def counts_only(fn: Fn) -> bool:

@@ -9,7 +9,9 @@ from backendlint.api import (
     Cls,
     Fn,
     Hit,
+    Location,
     Project,
+    comment_above,
     for_tests,
     handed_updates,
     identifier_words,
@@ -23,6 +25,8 @@ from backendlint.api import (
 MARKER = re.compile(r"(^|_)(version|revision|generation|epoch)$")
 """What only tells that something has changed: two changes at once may as well count as one."""
 
+RACES = re.compile(r"\braces?\b|\bracy\b|\bconcurren|\boverwrit|\bat the same time\b|\bat once\b", re.IGNORECASE)
+"""What a comment speaks of that accepts a race."""
 JOBS = frozenset({"job", "attempt", "run", "migration", "batch"})
 """Rows that stand for work: who does it has them for itself."""
 TAKEN = re.compile(r"attempt|retr(y|ies)|tries|claim", re.IGNORECASE)
@@ -44,6 +48,7 @@ def check(project: Project) -> Iterator[Hit]:
             only_by_hand(project, lost.fn)
             or MARKER.search(lost.name) is not None
             or _of_own_job(project, lost.fn, lost.entity, lost.name)
+            or _accepted(project, lost.fn.location(place.span))
         )
         yield Hit(
             f"`{name}` is read, changed in `{lost.fn.name}()` and written back: of two requests at once one change is lost; "
@@ -61,6 +66,12 @@ def check(project: Project) -> Iterator[Hit]:
             related=(stale.fn.step(stale.read.span, "read here, without a lock"),),
             function=stale.fn.fqn,
         )
+
+
+def _accepted(project: Project, place: Location) -> bool:
+    """`# two at once may overwrite each other, which is exact enough`: a comment above, or above the line before, knows of it."""
+    lines = range(place.line, place.line - 2, -1)
+    return any(RACES.search(text) for line in lines for text in comment_above(project, place.path, line))
 
 
 def _of_own_job(project: Project, fn: Fn, entity: Cls, name: str) -> bool:

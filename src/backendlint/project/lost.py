@@ -420,8 +420,7 @@ def settings(fn: Fn, call: Call) -> Iterator[tuple[str, Vid]]:
 def compared(fn: Fn, chain: list[Call], key: str) -> bool:
     """Whether a condition of the statement names the column: compare and swap, or a floor."""
     for call in chain:
-        func = fn.facts.values[call.func]
-        if func[0] == "attr" and func[2] in ("where", "filter", "filter_by"):
+        if fn.callee_name(call) in ("where", "filter", "filter_by"):
             todo, seen = list(call.args), set[Vid]()
             while todo:
                 vid = todo.pop()
