@@ -279,7 +279,7 @@ class _Search:
         targets = self.project.targets(fn, call)
         if targets:
             found = [part for target in targets for part in self._returned(target, far, index)]
-            handed = [vid for target in targets for vid in self._through(fn, call, target, index)]
+            handed = [vid for target in targets for vid in self._through(fn, call, target, index)] if far else []
             return [*found, *((fn, vid, up, far) for vid in handed)]
         func = fn.facts.values[call.func]
         method = str(func[2]) if func[0] == "attr" else ""
