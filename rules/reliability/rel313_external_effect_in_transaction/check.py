@@ -8,6 +8,7 @@ from dataclasses import replace
 from functools import partial
 
 from backendlint.api import (
+    SLIPS,
     Call,
     Fn,
     Hit,
@@ -67,6 +68,7 @@ def check(project: Project) -> Iterator[Hit]:
     wrapped: dict[str, list[Hit]] = {}
     plain: dict[tuple[str, Location], list[Hit]] = {}
     told: set[tuple[str, str]] = set()
+    openers: dict[Location, str] = {}
     for fn, call, effect, opened, wrapper in held:
         if not _told_below(project, fn, call, seen):
             hit = _hit(project, fn, call, effect, opened)
@@ -74,9 +76,10 @@ def check(project: Project) -> Iterator[Hit]:
             told.add((fn.fqn, hit.message))
             again = again or _after_failure(project, fn, call, effect) or _explained(project, hit, opened)
             hit = replace(hit, profile="strict") if again or _alone(project, fn) else hit
+            openers[hit.location] = _opener(project, fn, opened.location)
             alike = wrapped.setdefault(wrapper, []) if wrapper else plain.setdefault((fn.fqn, opened.location), [])
             alike.append(hit)
-    yield from _of_file(hit for hits in plain.values() for hit in _together(hits))
+    yield from _by_opener(_of_file(hit for hits in plain.values() for hit in _together(hits)), openers)
     for hits in wrapped.values():
         yield from told_once(hits, partial(here_and_in, before=": its locks"), severity=None, few=ALIKE)
     for fn in project.reviewed():
@@ -86,6 +89,29 @@ def check(project: Project) -> Iterator[Hit]:
             continue
         if project.layer(fn) not in ("migration", "command"):
             yield from _flushed(project, fn, seen)
+
+
+def _opener(project: Project, fn: Fn, opened: Location) -> str:
+    """The project's own function or class that opens the transaction: `async with session_scope() as session`; or ""."""
+    for block in fn.facts.blocks:
+        value = fn.unguarded(block.value) if block.kind == "with" and block.value >= 0 else ("",)
+        if value[0] == "call" and fn.location(fn.calls[value[1]].span).line == opened.line:
+            refs = project.callees(fn, fn.calls[value[1]])
+            return next((ref.name for ref in refs if ref.kind in ("func", "class")), "")
+    return ""
+
+
+def _by_opener(hits: Iterable[Hit], openers: dict[Location, str]) -> Iterator[Hit]:
+    """What dozens of functions do in a session that one helper gives them is how the project works with it: told once."""
+    styles: dict[str, list[Hit]] = {}
+    for hit in hits:
+        opener = openers.get(hit.location, "") if hit.profile is None else ""
+        if opener:
+            styles.setdefault(opener, []).append(hit)
+        else:
+            yield hit
+    for alike in styles.values():
+        yield from told_once(alike, partial(here_and_in, before=": its locks"), SLIPS, severity=None)
 
 
 def _of_file(hits: Iterable[Hit]) -> Iterator[Hit]:
