@@ -56,6 +56,25 @@ def test_a_thread_takes_the_waiting_away() -> None:
     assert kinds == {"thread"}
 
 
+def test_start_of_a_threads_own_class_leads_to_its_run() -> None:
+    project = build(
+        main="""
+        import threading, time
+        class Mailer(threading.Thread):
+            def run(self):
+                time.sleep(1)
+        def beside():
+            Mailer().start()
+        def at_once():
+            Mailer().run()
+        """
+    )
+    (edge,) = [edge for edge in project.graph.callees(fn(project, "main.beside")) if edge.callee.name == "run"]
+    assert edge.kind == "thread"
+    assert not project.effects.has(fn(project, "main.beside"), "blocking")
+    assert project.effects.has(fn(project, "main.at_once"), "blocking")
+
+
 def test_exceptions_escape_until_they_are_caught_and_wrapped() -> None:
     project = build(**SOURCES)
     assert "requests.RequestException" in project.exceptions.escaping(fn(project, "service.place"))

@@ -167,18 +167,16 @@ class CallGraph:
 
     def _in_place_of_jobs(self, edges: list[Edge]) -> None:
         """`queue.enqueue(work)`, `else: work()`: without a queue the same work is done at once, by the operator's choice;
-        it counts as a job there too, and so does what the job itself calls first of all."""
-        jobs = [edge for edge in edges if edge.kind == "task" and edge.call is not None]
-        sent = {
-            inner.callee.fqn: job.call for job in jobs for inner in self.callees(job.callee) if inner.kind == "call"
-        }
-        sent.update({job.callee.fqn: job.call for job in jobs})
+        it counts as a job there too, and so does what the job itself calls first of all. So it is with a thread."""
+        jobs = [edge for edge in edges if edge.kind in ("task", "thread") and edge.call is not None]
+        sent = {inner.callee.fqn: job for job in jobs for inner in self.callees(job.callee) if inner.kind == "call"}
+        sent.update({job.callee.fqn: job for job in jobs})
         for number, edge in enumerate(edges) if sent else ():
             job = sent.get(edge.callee.fqn)
-            if job is None or edge.kind != "call" or edge.call is None:
+            if job is None or job.call is None or edge.kind != "call" or edge.call is None:
                 continue
-            if _otherwise(edge.caller, job, edge.call.block):
-                edges[number] = edge._replace(kind="task")
+            if _otherwise(edge.caller, job.call, edge.call.block):
+                edges[number] = edge._replace(kind=job.kind)
                 into = self.into[edge.callee.fqn]
                 into[into.index(edge)] = edges[number]
 
@@ -223,10 +221,10 @@ class CallGraph:
 
     def _filled_in(self, fn: Fn, call: Call, ref: Ref) -> None:
         """`serializer.save()`, which calls `create()`: what that is given is the library's own choice."""
-        for method in called_by(self.project, ref):
+        for kind, method in called_by(self.project, ref):
             made = call._replace(args=(), kwargs=())
             self._made.append(made)
-            self._add(fn, method, made, "call", call.span)
+            self._add(fn, method, made, kind, call.span)
 
     def _receiver(self, fn: Fn, call: Call, kind: str) -> None:
         """`task.delay(...)`: the receiver is the task's function."""

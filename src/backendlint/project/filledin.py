@@ -1,4 +1,4 @@
-"""Methods of a project's serializers and forms that those of the library call: `create()` for `serializer.save()`."""
+"""Methods of a project's classes that those of the library call: `create()` for `serializer.save()`, `run()` for `thread.start()`."""
 
 from __future__ import annotations
 
@@ -12,15 +12,21 @@ if TYPE_CHECKING:
     from backendlint.project.model import Project
 
 _ROLES = frozenset({"serializer", "form"})
+_BEGINS = "start"
+"""Of threads and processes: the method runs beside what calls it."""
 _STORES = {"create": "create", "post": "create"} | dict.fromkeys(("update", "partial_update", "put", "patch"), "update")
 """By the action of a generic view, the method of its serializer that stores the object."""
 
 
-def called_by(project: Project, ref: Ref) -> Iterator[Fn]:
-    """What a library's method, asked of an object of a class of the project, calls of that class."""
+def called_by(project: Project, ref: Ref) -> Iterator[tuple[str, Fn]]:
+    """What a library's method, asked of an object of a class of the project, calls of that class, and by what kind of edge."""
     cls = project.hierarchy.asked_of(ref)
-    if cls is not None and project.hierarchy.role(cls) in _ROLES:
-        yield from _hooked(project, cls, ref.name.rpartition(".")[2])
+    if cls is None:
+        return
+    name = ref.name.rpartition(".")[2]
+    if project.hierarchy.role(cls) in _ROLES or name == _BEGINS:
+        kind = "thread" if name == _BEGINS else "call"
+        yield from ((kind, method) for method in _hooked(project, cls, name))
 
 
 def of_action(project: Project, cls: Cls, action: str) -> tuple[Fn, ...]:
