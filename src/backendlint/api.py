@@ -117,6 +117,7 @@ from backendlint.project.retry_settings import Policy
 from backendlint.project.routes import SAFE, UNKNOWN, Route, status_of
 from backendlint.project.routes.params import public_name
 from backendlint.project.routes.paths import is_parameter, segments, shape, subject, versions
+from backendlint.project.rowlocks import locks_rows
 from backendlint.project.running import RUNNING, runs
 from backendlint.project.saved import stored_by_itself
 from backendlint.project.schema import operations as ops
@@ -313,6 +314,7 @@ __all__ = [
     "known_shape",
     "left_to_worker",
     "lines_of",
+    "locks_rows",
     "log_call",
     "loops_around",
     "measures",

@@ -13,7 +13,7 @@ ASKS = frozenset(
     "search query queries find fetch get list lookup read count details info status embed embedding embeddings encode tokenize "
     "predict rank rerank classify token login auth authenticate authorize validate verify evaluate evaluation judge check chat "
     "completion completions generate infer inference summarize transcribe translate convert parse extract detect recognize "
-    "analyze render resolve".split()
+    "analyze render resolve scrape speech tts synthesize".split()
 )
 """Words of functions and addresses that ask for something."""
 STATES = frozenset(
@@ -30,6 +30,7 @@ MAKES = frozenset(
     "invite message messages mail email sms event events webhook checkout invoice invoices bill booking".split()
 )
 """Words of those that do it again when they are repeated, whatever else they say."""
+MAIL = frozenset({"mail", "mails", "email", "emails"})
 LOCAL = frozenset("create make new add open send submit start".split())
 """Of those, what functions do with an object of their own too: `create_session()` posts to `/login`."""
 CONFLICT = 409
@@ -93,13 +94,22 @@ def _may_be_late(project: Project, name: str) -> bool:
 
 
 def _calls(project: Project, policy: Policy) -> list[Sent]:
-    """Outbound calls that are repeated: those of the loop or function, and of project functions that they call."""
+    """Outbound calls that are repeated: those of the loop or function, and of project functions that they call; where a helper's
+    callers say what is sent, once a caller."""
     found: list[Sent] = []
     for call in policy.calls or tuple(policy.fn.calls):
-        found.append(Sent(policy.fn, call))
+        found += [Sent(policy.fn, call), *_of_callers(project, policy.fn, call)]
         for target in project.targets(policy.fn, call):
             found += [Sent(target, inner, policy.fn, call) for inner in target.calls]
     return found
+
+
+def _of_callers(project: Project, fn: Fn, call: Call) -> Iterator[Sent]:
+    """`request(method, ...)`, repeated in a helper: what is sent is for the helper's callers to say."""
+    if any("http" in model.effect and model.method.startswith("arg:") for model in project.models(fn, call)):
+        for edge in project.graph.callers(fn):
+            if edge.kind == "call" and edge.call is not None:
+                yield Sent(fn, call, edge.caller, edge.call)
 
 
 def _method(project: Project, sent: Sent) -> str:
@@ -129,8 +139,9 @@ def _forwards(sent: Sent) -> bool:
 
 
 def _mails(project: Project, sent: Sent) -> bool:
-    """A mail that comes twice is a nuisance, one that never comes is worse."""
-    return any("mail" in model.effect for model in project.models(sent.fn, sent.call))
+    """A mail that comes twice is a nuisance, one that never comes is worse; also by the interface of who delivers it."""
+    named = not MAIL.isdisjoint(identifier_words(sent.fn.name))
+    return named or any("mail" in model.effect for model in project.models(sent.fn, sent.call))
 
 
 def _knows_it(sent: Sent) -> bool:

@@ -17,7 +17,7 @@ from backendlint.api import (
 )
 
 from .expected import COUNTED
-from .places import CHANGES, STORES, Place
+from .places import CHANGES, STORES, WORKS, Place
 
 _REPORTS = frozenset({"log_error", "log_exception", "capture_exception", "capture_message", "notice_error"})
 """What writes an error down, or sends it to who collects them."""
@@ -38,6 +38,9 @@ _MEASURES = re.compile(
 _ON_SPANS = COUNTED | {"set_attribute", "set_attributes", "add_event", "record_exception", "set_tag", "labels"}
 """What is asked of a span or a metric."""
 _RECORDS = _ON_SPANS | _REPORTS
+_LIVES = frozenset({"ex", "px", "exat", "pxat", "ttl", "timeout", "expire", "expiration"})
+_SETS = frozenset({"setex", "psetex"})
+"""What says how long an entry of a cache lives."""
 _NUMBERED = re.compile(r"[a-z]*_?\d{2,}_")
 """Functions of a file of migrations: `m006_add_expiry()`."""
 
@@ -64,6 +67,13 @@ def hides_database(site: Place) -> bool:
     """What reads the database and answers with nothing when that fails: REL206 tells it, and what it leads to."""
     in_layer = site.project.layer(site.fn) in ("repository", "service", "model")
     return in_layer and waits_there(site.project, site.fn, site.tried, "db", "db-read")
+
+
+def only_caches(site: Place) -> bool:
+    """A value that is kept for a while, and nothing else: whoever asked for it has it, and the next one loads it again."""
+    kept = [call for call in site.calls if "cache-write" in site.project.effects.call_effects(site.fn, call)]
+    lives = all(site.word(call) in _SETS or any(key in _LIVES for key, _ in call.kwargs) for call in kept)
+    return bool(kept) and lives and site.effects & WORKS == {"cache-write"}
 
 
 def is_aside(site: Place) -> bool:

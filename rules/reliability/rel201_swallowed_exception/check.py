@@ -8,7 +8,7 @@ from functools import partial
 
 from backendlint.api import SLIPS, Fn, Hit, Project, by_style, clause, clause_text, here_and_in, told_once
 
-from .asides import hides_database, is_aside, is_patch, is_system_check
+from .asides import hides_database, is_aside, is_patch, is_system_check, only_caches
 from .decisions import is_quiet
 from .expected import is_expected
 from .outcomes import NOTHING_FOUND, outcome_of, says_what_failed
@@ -82,6 +82,7 @@ def _judged(site: Place) -> Iterator[Hit]:
         or is_patch(site.project, site.fn)
         or (kind == "failure" and (site.fn.is_module or is_system_check(site.project, site.fn)))
         or is_quiet(site, outcome)
+        or (kind == "failure" and only_caches(site))
         or (kind == "failure" and outcome in NOTHING_FOUND and hides_database(site))
         or (kind == "failure" and WAITING_FUNCTION.fullmatch(function.name) is not None)
     )

@@ -24,6 +24,7 @@ from backendlint.api import (
     here_and_in,
     identifier_words,
     left_to_worker,
+    locks_rows,
     object_root,
     only_by_hand,
     openings,
@@ -33,6 +34,7 @@ from backendlint.api import (
 
 WAITS = ("http", "mail", "grpc", "cloud", "search", "subprocess", "sleep")
 ASKS = frozenset({"db", "db-read", "db-write", "flush", "begin"})
+READS = frozenset({"db", "db-read"})
 ALIKE = 2
 """So many calls in the transaction of one decorator are told one by one; more are its style."""
 ALL = ("builtins.Exception", "builtins.BaseException", "builtins.OSError", "builtins.MemoryError")
@@ -85,9 +87,7 @@ def check(project: Project) -> Iterator[Hit]:
     for fn in project.reviewed():
         if fn.facts.decorators:
             yield from _signalled(project, fn, seen)
-        if "flush" not in project.effects.of(fn) or "commit" not in project.effects.of(fn):
-            continue
-        if project.layer(fn) not in ("migration", "command"):
+        if "commit" in project.effects.of(fn) and project.layer(fn) not in ("migration", "command"):
             yield from _flushed(project, fn, seen)
 
 
@@ -203,20 +203,24 @@ def _wrapper(project: Project, fn: Fn) -> str:
 
 
 def _flushed(project: Project, fn: Fn, seen: set[tuple[str, int]]) -> Iterator[Hit]:
-    """Calls between a flush and the commit of what it has sent: the session began the transaction by itself."""
+    """Calls between a flush, or a query that locks its rows, and the commit: the session began the transaction by itself."""
     effects = [(call, project.effects.call_effects(fn, call)) for call in fn.calls]
     ends = [call for call, found in effects if found & {"commit", "rollback"}]
     commits = [call for call, found in effects if "commit" in found and not found & {"flush", *WAITS}]
     flushes = [call for call, found in effects if "flush" in found and not found & {"commit", "rollback", *WAITS}]
-    for call, found in effects if flushes and commits else ():
+    asked = [call for call, found in effects if commits and found & READS and not found & {"commit", *WAITS}]
+    locks = [call for call in asked if locks_rows(project, fn, call)]
+    for call, found in effects if (flushes or locks) and commits else ():
         if found & {"commit", "rollback"} or not found & {*WAITS} or (fn.fqn, call.value) in seen:
             continue
-        sent = [item for item in flushes if _follows(fn, item, call) and not _between(ends, item, call)]
+        sent = [item for item in (*locks, *flushes) if _follows(fn, item, call) and not _between(ends, item, call)]
         stored = [item for item in commits if _follows(fn, call, item)]
         effect = _waited_for(project, fn, call) if sent and stored else ""
         if effect:
             seen.add((fn.fqn, call.value))
-            opened = fn.step(sent[-1].span, "sent to the database here, and locked")
+            opened = fn.step(
+                sent[-1].span, "locked here" if sent[-1] in locks else "sent to the database here, and locked"
+            )
             hit = _hit(project, fn, call, effect, opened, "has open")
             yield replace(hit, profile="strict") if _alone(project, fn) else hit
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from backendlint.facts.model import Call, Value, Vid
 from backendlint.facts.within import below
-from backendlint.project.binding import object_root, receiver
+from backendlint.project.binding import bind, object_root, receiver
 from backendlint.project.calls import argument_of
 from backendlint.project.effects import Site
 from backendlint.project.entities import Fn
@@ -35,6 +35,7 @@ _SETTING = re.compile(r"(?:^|\.)(?:settings|config|conf)\.\w+$")
 """What whoever runs the service lists."""
 _CONFIG = re.compile(r"_?(settings|config|conf|cfg)")
 """Of which an attribute is that: `self._config.peers`."""
+_SIZE = re.compile(r"(max_|page_)?(limit|size|count|per_page|top)")
 _PUTS = frozenset({"append", "appendleft", "add", "insert", "setdefault"})
 _ENDS = frozenset({"join", "wait", "result"})
 _STARTS = frozenset({"task", "taskgroup", "thread", "process"})
@@ -247,7 +248,22 @@ class Fanouts:
             return any(self.small(fn, item, depth - 1) for item in call.args)
         if "asyncio.gather" in names:
             return all(self.small(fn, item, depth - 1) for item in call.args)
-        return "itertools.islice" in names or self._gives_few(fn, call)
+        return "itertools.islice" in names or self._gives_few(fn, call) or self._asked_for_few(fn, call)
+
+    def _asked_for_few(self, fn: Fn, call: Call) -> bool:
+        """`by_ids(ids[:25])`, `page(limit=50)`: the project's function is told of how many at most."""
+        for target in self.project.targets(fn, call):
+            for index, passed in bind(fn, call, target).items():
+                values = [fn.unguarded(vid) for vid, part in passed if not part]
+                cut = any(value[0] == "slice" or self._cut(fn, value) for value in values)
+                most = _SIZE.fullmatch(target.facts.params[index].name) is not None
+                if cut or (most and any(type(value[1]) is int for value in values if value[0] == "const")):
+                    return True
+        return False
+
+    @staticmethod
+    def _cut(fn: Fn, value: Value) -> bool:
+        return bool(value[0] == "item" and fn.unguarded(value[2])[0] == "slice")
 
     def _gives_few(self, fn: Fn, call: Call) -> bool:
         """Whether what the function gives back is written out there: `found = [disk]`, `if CLOUD: found.append(cloud)`."""

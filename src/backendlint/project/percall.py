@@ -215,6 +215,13 @@ class PerCall:
                 continue
             if edge.call is None and edge.kind == "inject":
                 return True
+            if (
+                edge.call is not None
+                and fn.name == edge.caller.name == edge.caller.callee_name(edge.call) == "__init__"
+            ):
+                if depth < MAX_DEPTH and self._by_callers(edge.caller, depth + 1):  # `super().__init__()`
+                    return True
+                continue
             if edge.call is not None and edge.kind == "call" and self._anew(edge.caller, edge.call, depth + 1):
                 return True
         return False

@@ -56,6 +56,18 @@ def held_above(project: Project, fn: Fn, levels: int = 4) -> bool:
     )
 
 
+def locks_rows(project: Project, fn: Fn, call: Call) -> bool:
+    """Whether a query locks the rows that it fetches, here or in a function of the project's that makes it for its callers."""
+    sites = [(fn, call), *((target, inner) for target in project.targets(fn, call) for inner in target.calls)]
+    return any(
+        _locks(project, place, site)
+        and not _ADVISORY.search(project.queries.text(place, site))
+        and place.const(site.kwarg("read")) is not True  # shared, and meant to last
+        and (place is fn or not _left_out(Edge(fn, place, call, "call", call.span), site))
+        for place, site in sites
+    )
+
+
 def _locked_before(project: Project, fn: Fn, call: Call) -> bool:
     for _, block in fn.blocks_of(call.block):
         if block.kind == "with" and block.value >= 0 and _holds(project, fn, block.value):
