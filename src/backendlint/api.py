@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from backendlint.engines.heavy import given_out
 from backendlint.engines.site import SyntaxSite
 from backendlint.facts.model import (
     Block,
@@ -405,11 +406,4 @@ __all__ = [
     "written",
 ]
 
-
-def __getattr__(name: str) -> object:
-    """`sql` (helpers over sqlglot trees) is imported with sqlglot, when a SQL rule first asks for it."""
-    if name == "sql":
-        from backendlint.project.sqltext import judge
-
-        return judge
-    raise AttributeError(name)
+__getattr__ = given_out

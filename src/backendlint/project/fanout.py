@@ -2,21 +2,20 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator
 from itertools import takewhile
 from typing import TYPE_CHECKING, NamedTuple
 
-from backendlint.facts.model import Call, Value, Vid
+from backendlint.facts.model import Call, Vid
 from backendlint.facts.within import below
-from backendlint.project.binding import bind, object_root, receiver
+from backendlint.project.binding import object_root, receiver
 from backendlint.project.calls import argument_of
 from backendlint.project.effects import Site
 from backendlint.project.entities import Fn
 from backendlint.project.handoffs import filled_by_requests, measured, seldom_filled
+from backendlint.project.lengths import Lengths
 from backendlint.project.libraries_model import CallModel
-from backendlint.project.lookups import sent
-from backendlint.project.loops import LOOPS, VIEWS, loop_at
+from backendlint.project.loops import loop_at
 from backendlint.project.taint.naming import identifier_words
 from backendlint.project.uses import aliases
 
@@ -29,14 +28,6 @@ OUTSIDE = frozenset(
 )
 """Effects of which many at once exhaust something: connections, the peer, processes."""
 _SAME = ("guard", "await", "star", "mut", "store")
-_LIMIT = re.compile(r"(?:^|[._])(?:MAX|LIMIT|CONCURRENCY|WORKERS|POOL)(?:_|$)")
-"""A setting that bounds how many run at once."""
-_SETTING = re.compile(r"(?:^|\.)(?:settings|config|conf)\.\w+$")
-"""What whoever runs the service lists."""
-_CONFIG = re.compile(r"_?(settings|config|conf|cfg)")
-"""Of which an attribute is that: `self._config.peers`."""
-_SIZE = re.compile(r"(max_|page_)?(limit|size|count|per_page|top)")
-_PUTS = frozenset({"append", "appendleft", "add", "insert", "setdefault"})
 _ENDS = frozenset({"join", "wait", "result"})
 _STARTS = frozenset({"task", "taskgroup", "thread", "process"})
 
@@ -58,7 +49,7 @@ class Fanouts:
 
     def __init__(self, project: Project) -> None:
         self.project = project
-        self._few: dict[str, bool] = {}
+        self.lengths = Lengths(project)
 
     def unbounded(self) -> Iterator[Fanout]:
         """All such places, in the order of the effects' sites."""
@@ -94,13 +85,13 @@ class Fanouts:
         for vid in site.call.args:
             for comp in self._comprehensions(fn, vid):
                 _, _, element, _, block = fn.facts.values[comp]
-                if self._bounded(fn, block):
+                if self.lengths.bounded(fn, block):
                     continue
                 what = self._runs(fn, element)
                 if what:
                     return Fanout(site, "gather", what, self._shared(fn, element))
             for element, loop in self._appended(fn, vid):
-                if fn.facts.blocks[loop].kind == "while" or self.small(fn, fn.facts.blocks[loop].value):
+                if fn.facts.blocks[loop].kind == "while" or self.lengths.small(fn, fn.facts.blocks[loop].value):
                     continue
                 what = self._runs(fn, element)
                 if what:
@@ -116,7 +107,7 @@ class Fanouts:
         while value[0] in _SAME:
             value = fn.facts.values[value[1]]
         call = fn.facts.calls[value[1]] if value[0] == "call" else None
-        if call is None or len(call.args) < 2 or self.small(fn, call.args[1]):
+        if call is None or len(call.args) < 2 or self.lengths.small(fn, call.args[1]):
             return ""
         if "builtins.map" not in {ref.name for ref in self.project.callees(fn, call)}:
             return ""
@@ -166,149 +157,6 @@ class Fanouts:
             if names & {"builtins.list", "builtins.tuple", "builtins.set"}:
                 for item in call.args:
                     yield from self._comprehensions(fn, item, depth - 1)
-
-    def _bounded(self, fn: Fn, block: int) -> bool:
-        """True where every loop of the comprehension goes over something small."""
-        around = (item for _, item in fn.blocks_of(block))
-        return all(self.small(fn, item.value) for item in takewhile(lambda item: item.kind == "comp", around))
-
-    def small(self, fn: Fn, vid: Vid, depth: int = 6, seen: frozenset[Vid] = frozenset()) -> bool:
-        """True for what is written out, cut to a size, counted by a constant, or filled up to a number."""
-        value = fn.facts.values[vid]
-        if depth == 0 or vid in seen:
-            return vid in seen  # a table as it was in the round before
-        if value[0] in ("list", "tuple", "set"):
-            spread = [fn.facts.values[item][1] for item in value[1] if fn.facts.values[item][0] == "star"]
-            return all(self.small(fn, item, depth - 1) for item in spread)
-        if value[0] == "comp":
-            return self._bounded(fn, value[4])
-        if value[0] in ("dict", "const", "fmt"):
-            return True
-        if value[0] == "slice":
-            return True
-        if value[0] == "item":
-            return bool(fn.facts.values[value[2]][0] == "slice")
-        if value[0] in ("guard", "await", "star"):
-            return self.small(fn, value[1], depth - 1, seen)
-        if value[0] == "phi":
-            return all(self.small(fn, item, depth - 1, seen | {vid}) for item in value[1] if item != vid)
-        if value[0] in ("store", "mut"):
-            return self._few_put(fn, value) and self.small(fn, value[1], depth, seen | {vid})
-        if value[0] == "elem":
-            return self._in_batches(fn, value[1])
-        if value[0] == "name":
-            return self._constant_name(fn, str(value[1]))
-        if value[0] == "attr":
-            return _CONFIG.fullmatch(str(fn.unguarded(value[1])[-1]).rpartition(".")[2]) is not None
-        if value[0] == "call":
-            return self._small_call(fn, fn.facts.calls[value[1]], depth)
-        return False
-
-    def _few_put(self, fn: Fn, value: Value) -> bool:
-        """Whether a change of a table puts in one thing, or one a round only up to a number: `if n < MOST: pages[url] = n`."""
-        if value[0] == "mut" and value[2] not in _PUTS:
-            return value[2] not in ("update", "extend") or all(self.small(fn, item) for item in value[3])
-        if value[0] == "store":
-            blocks = [item.block for item in fn.facts.stores if (item.key, item.value) == tuple(value[2:4])]
-        else:
-            blocks = [call.block for call in fn.calls if call.args == value[3] and fn.callee_name(call) == value[2]]
-        return bool(blocks) and all(self._few_rounds(fn, block) for block in blocks)
-
-    def _few_rounds(self, fn: Fn, block: int) -> bool:
-        for _, item in fn.blocks_of(block):
-            if item.kind in LOOPS:
-                return False
-            test = fn.unguarded(item.value) if item.kind == "if" and item.value >= 0 else ("",)
-            upto = test[0] == "compare" and test[1] in (("<",), ("<=",)) and self._counts_up(fn, test[2][0])
-            if upto and fn.unguarded(test[2][1])[0] in ("const", "param", "name"):
-                return True
-        return True
-
-    def _counts_up(self, fn: Fn, vid: Vid) -> bool:
-        """The number that `enumerate` gives, or the length of something."""
-        value = fn.unguarded(vid)
-        inner = fn.unguarded(value[1]) if value[0] == "unpack" and value[2] == 0 else value
-        source = fn.unguarded(inner[1]) if inner[0] == "elem" else inner
-        call = fn.facts.calls[source[1]] if source[0] == "call" else None
-        names = {ref.name for ref in self.project.callees(fn, call)} if call is not None else set()
-        return ("builtins.enumerate" if inner[0] == "elem" else "builtins.len") in names
-
-    def _small_call(self, fn: Fn, call: Call, depth: int) -> bool:
-        func = fn.facts.values[call.func]
-        if func[0] == "attr" and func[2] in VIEWS:
-            return self.small(fn, func[1], depth - 1)
-        if any(self._kind(model) == "gather" for model in self.project.models(fn, call)):
-            return all(
-                self.small(fn, value[1], depth - 1) for vid in call.args if (value := fn.value(vid))[0] == "star"
-            )
-        names = {ref.name for ref in self.project.callees(fn, call)}
-        if "builtins.range" in names:
-            return bool(call.args) and self._counted(fn, call.args[-1])
-        if names & {"builtins.enumerate", "builtins.zip", "builtins.list", "builtins.sorted", "builtins.reversed"}:
-            return any(self.small(fn, item, depth - 1) for item in call.args)
-        if "asyncio.gather" in names:
-            return all(self.small(fn, item, depth - 1) for item in call.args)
-        return "itertools.islice" in names or self._gives_few(fn, call) or self._asked_for_few(fn, call)
-
-    def _asked_for_few(self, fn: Fn, call: Call) -> bool:
-        """`by_ids(ids[:25])`, `page(limit=50)`: the project's function is told of how many at most."""
-        for target in self.project.targets(fn, call):
-            for index, passed in bind(fn, call, target).items():
-                values = [fn.unguarded(vid) for vid, part in passed if not part]
-                cut = any(value[0] == "slice" or self._cut(fn, value) for value in values)
-                most = _SIZE.fullmatch(target.facts.params[index].name) is not None
-                if cut or (most and any(type(value[1]) is int for value in values if value[0] == "const")):
-                    return True
-        return False
-
-    @staticmethod
-    def _cut(fn: Fn, value: Value) -> bool:
-        return bool(value[0] == "item" and fn.unguarded(value[2])[0] == "slice")
-
-    def _gives_few(self, fn: Fn, call: Call) -> bool:
-        """Whether what the function gives back is written out there: `found = [disk]`, `if CLOUD: found.append(cloud)`."""
-        targets = self.project.targets(fn, call)
-        return bool(targets) and all(self._returns_few(target) for target in targets)
-
-    def _returns_few(self, fn: Fn) -> bool:
-        if fn.fqn not in self._few:
-            self._few[fn.fqn] = False  # of a recursion nothing is known
-            given = fn.facts.returns
-            self._few[fn.fqn] = bool(given) and all(
-                not item.is_yield and item.value >= 0 and self.small(fn, item.value) for item in given
-            )
-        return self._few[fn.fqn]
-
-    def _counted(self, fn: Fn, vid: Vid) -> bool:
-        """A constant number, a setting, or `min(...)` of several: whoever writes that sets a bound."""
-        value = fn.facts.values[vid]
-        if value[0] == "call":
-            call = fn.facts.calls[value[1]]
-            names = {ref.name for ref in self.project.callees(fn, call)}
-            most = "builtins.max" in names and all(self._counted(fn, item) for item in call.args)
-            return "builtins.min" in names or most
-        named = value[0] == "name" and _LIMIT.search(str(value[1])) is not None
-        told = value[0] == "param" and not sent(self.project, fn, [vid])  # `range(threads)`: no collection, a number
-        return named or told or self.project.constants(fn, vid) is not None
-
-    def _in_batches(self, fn: Fn, vid: Vid) -> bool:
-        """An element of `batched(items, 10)` or of one's own `chunks(items, 10)`."""
-        value = fn.facts.values[vid]
-        if value[0] != "call":
-            return False
-        call = fn.facts.calls[value[1]]
-        name = fn.facts.values[call.func]
-        word = str(name[-1]).rpartition(".")[2].lower()
-        return len(call.args) + len(call.kwargs) > 1 and any(part in word for part in ("batch", "chunk", "slice"))
-
-    def _constant_name(self, fn: Fn, dotted: str) -> bool:
-        if _SETTING.search(dotted):
-            return True
-        target = self.project.modules.resolve(dotted, fn.file.module)
-        if target.kind != "variable" or target.file is None or target.vid < 0:
-            return False
-        owner = self.project.module_function(target.file)
-        return owner.facts.values[target.vid][0] in ("list", "tuple", "set", "dict", "const")
 
     def _runs(self, fn: Fn, vid: Vid, depth: int = 4) -> str:
         """The name of what an element of the gather runs, where it leaves the process and nothing limits it; else ""."""
@@ -391,7 +239,7 @@ class Fanouts:
         number, loop = next(((number, item) for number, item in around if item.kind in ("for", "comp")), (-1, None))
         if (
             loop is None
-            or self.small(fn, loop.value)
+            or self.lengths.small(fn, loop.value)
             or self._acquires(fn, number, call)
             or self._drained(fn, number, call)
         ):
@@ -445,7 +293,11 @@ class Fanouts:
             if number not in inside or block.kind not in ("if", "while") or block.value < 0 or block.span > start.span:
                 continue
             test = fn.unguarded(block.value)
-            if test[0] != "compare" or test[1] not in ((">",), (">=",), ("==",)) or not self._counts_up(fn, test[2][0]):
+            if (
+                test[0] != "compare"
+                or test[1] not in ((">",), (">=",), ("==",))
+                or not self.lengths.counts_up(fn, test[2][0])
+            ):
                 continue
             full = below(fn.facts, number)
             if any(item.block in full and (item.awaited or fn.callee_name(item) in _ENDS) for item in fn.calls):
@@ -489,4 +341,4 @@ class Fanouts:
         names = {ref.name for ref in self.project.callees(fn, call)}
         if "builtins.max" in names:
             return any(self._counts_items(fn, item) for item in call.args)
-        return "builtins.len" in names and bool(call.args) and not self.small(fn, call.args[0])
+        return "builtins.len" in names and bool(call.args) and not self.lengths.small(fn, call.args[0])

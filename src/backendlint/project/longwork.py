@@ -160,7 +160,11 @@ class LongWorks:
             if loop < 0 or loop in found or self._ends_early(fn, loop) or self._batches(fn, loop):
                 continue
             iterable = fn.facts.blocks[loop].value
-            if self.project.fanouts.small(fn, iterable) or _of_one(fn, call, iterable) or not self._waits(fn, call):
+            if (
+                self.project.fanouts.lengths.small(fn, iterable)
+                or _of_one(fn, call, iterable)
+                or not self._waits(fn, call)
+            ):
                 continue
             if self._capped(fn, iterable, loop):
                 continue
@@ -198,7 +202,7 @@ class LongWorks:
             passed = [plain(edge.caller, item) for item, part in bound if not part]
             if edge.call is None or len(passed) != 1:
                 return False
-            few = self.project.fanouts.small(edge.caller, passed[0])
+            few = self.project.fanouts.lengths.small(edge.caller, passed[0])
             if (
                 not few
                 and not self._refused(edge.caller, passed[0], edge.block, edge.span)
