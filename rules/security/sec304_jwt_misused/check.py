@@ -106,6 +106,8 @@ def excused(project: Project, site: Site) -> str:
         return " of a token that it fetched itself: only the connection vouches for it; verify it"
     if in_session(site.fn, site.call.args[0] if site.call.args else -1, FAR):
         return " of a token that the session keeps: only what put it there vouches for it; verify it there"
+    if checked_by_class(project, site):
+        return ", but by another method of its class: let nobody read the claims before that has run"
     if signed_here(project, site):
         return " of a token that it has just made: take the claims from where they were put together"
     if only_by_hand(project, site.fn):
@@ -123,6 +125,33 @@ def behind_a_check(project: Project, site: Site) -> bool:
     """In the handler of a route that something guards."""
     routes = project.route_functions.get(site.fn.fqn, ())
     return bool(routes) and all(project.access.guarded(route) for route in routes)
+
+
+def checked_by_class(project: Project, site: Site) -> bool:
+    """`self._claims = jwt.decode(token, ...)`, to learn whose key it is, where a method of the class, or of one that derives
+    from it, decodes the same token with a key."""
+    fn = site.fn
+    token = fn.unguarded(site.call.args[0]) if site.call.args else ("",)
+    own = {item.name for item in fn.facts.stores if item.base >= 0 and fn.unguarded(item.base) == ("param", 0)
+           and item.value >= 0 and fn.unguarded(item.value) == token}  # fmt: skip
+    if fn.cls is None or not own:
+        return False
+    family = {fn.cls.fqn, *(cls.fqn for cls in fn.cls.subclasses)}
+    for other in project.effects.sites:
+        jwt, args = other.model.jwt, other.call.args
+        if (
+            jwt is None
+            or jwt.op != "decode"
+            or jwt.key is None
+            or other.fn.cls is None
+            or other.fn.cls.fqn not in family
+        ):
+            continue
+        value = other.fn.unguarded(args[0]) if args else ("",)
+        kept = value[0] == "attr" and value[2] in own and other.fn.unguarded(value[1]) == ("param", 0)
+        if kept and arguments(other.call, jwt.key) and "verify_signature" not in list(switched_off(project, other)):
+            return True
+    return False
 
 
 def signed_here(project: Project, site: Site) -> bool:

@@ -224,7 +224,8 @@ class Data:
     def _sql(self) -> tuple[list[Migration], Schema]:
         texts = [(path, self._project.sources(path)) for path in self._project.sql_files]
         own = {migration.path for migration in self.django_history.migrations}
-        return read_sql_files([item for item in texts if not is_printed(*item, own)], self.dialect)
+        numbered = not self.alembic and not own  # beside those, they are steps of some task
+        return read_sql_files([item for item in texts if not is_printed(*item, own)], self.dialect, numbered)
 
     @property
     def sql_migrations(self) -> list[Migration]:

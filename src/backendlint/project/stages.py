@@ -82,12 +82,15 @@ def develops(project: Project, file: FileFacts, setting: str = "") -> bool:
 
 
 def _asked_for(project: Project, base: FileFacts, setting: str) -> bool:
-    """`from .base import *` and `SECRET_KEY = os.environ["SECRET_KEY"]`: what the base says is for those without."""
+    """`from .base import *` and `SECRET_KEY = os.environ["SECRET_KEY"]`, also in each way of a `try`: what the base says is for
+    those without."""
     for file in project.files.values():
         vid = file.names.get(setting, -1)
         if vid >= 0 and file is not base and base in project.modules.taken_whole(file):
             module = project.module_function(file)
-            if module.value(vid)[0] not in ("const", "phi"):
+            value = module.unguarded(vid)
+            ways = [module.unguarded(part)[0] for part in value[1]] if value[0] == "phi" else []
+            if all(way == "call" for way in ways) if ways else value[0] != "const":
                 return True
     return False
 

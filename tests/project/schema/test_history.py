@@ -141,6 +141,18 @@ def test_sql_files_run_in_natural_order_without_their_way_back() -> None:
     assert sorted(["a10", "a2"], key=natural) == ["a2", "a10"]
 
 
+def test_numbered_files_are_no_migrations_beside_those_of_a_framework() -> None:
+    texts = [
+        ("report/01_tables.sql", "CREATE TABLE seats (a int);"),
+        ("report/02_fill.sql", "TRUNCATE seats;"),
+        ("db/migrations/1.sql", "CREATE TABLE t (a int);"),
+    ]
+    migrations, schema = read_sql_files(texts, "postgres", numbered=False)
+    assert [migration.path for migration in migrations] == ["db/migrations/1.sql"]
+    assert list(schema.tables) == ["seats"]
+    assert len(read_sql_files(texts, "postgres")[0]) == 3
+
+
 def test_moments_know_what_is_new_and_how_old_they_are() -> None:
     texts = [
         ("migrations/1.sql", "CREATE TABLE t (a int); CREATE INDEX i ON t (a);"),

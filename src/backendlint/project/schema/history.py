@@ -246,8 +246,10 @@ def played(migrations: Sequence[ops.Migration]) -> Schema:
     return schema
 
 
-def read_sql_files(texts: Sequence[tuple[str, str]], dialect: str) -> tuple[list[ops.Migration], Schema]:
-    """(migrations, schema) from (path, text) of .sql files: numbered or in a migrations folder, or just DDL."""
+def read_sql_files(
+    texts: Sequence[tuple[str, str]], dialect: str, numbered: bool = True
+) -> tuple[list[ops.Migration], Schema]:
+    """(migrations, schema) from (path, text) of .sql files: `numbered` ones, those in a migrations folder, or just DDL."""
     found: list[ops.Migration] = []
     schema = Schema()
     initial = {chain_of(path) for path, _ in texts if _INITIAL.search(_folder(path))}
@@ -259,7 +261,7 @@ def read_sql_files(texts: Sequence[tuple[str, str]], dialect: str) -> tuple[list
         spoken = dialect_at(path, dialect)
         script = read_script(_forward(text), spoken, partial(place_in, path, text))
         name = path.rpartition("/")[2]
-        if _MIGRATION_FOLDER.search(path.rpartition("/")[0]) or _NUMBERED.match(name):
+        if _MIGRATION_FOLDER.search(path.rpartition("/")[0]) or (numbered and _NUMBERED.match(name)):
             chain = chain_of(path)
             previous = next((item for item in reversed(found) if chain_of(item.path) == chain), None)
             found.append(
