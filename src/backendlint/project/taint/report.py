@@ -81,7 +81,25 @@ def _surest(
         known = best.get(flow.location)
         if known is None or doubt(flow) < doubt(known):
             best[flow.location] = flow
-    return best
+    ways: dict[tuple[object, ...], Flow] = {}
+    for flow in best.values():
+        known = ways.get(_passage(flow))
+        if known is None or _distance(flow) < _distance(known):
+            ways[_passage(flow)] = flow
+    return {flow.location: flow for flow in best.values() if ways[_passage(flow)] is flow}
+
+
+def _passage(flow: Flow) -> tuple[object, ...]:
+    """The call by which the data leaves the function in which it enters, and the sink: by two ways in between, it is one thing."""
+    if not flow.chain:
+        return (flow.location,)
+    edge = flow.chain[0].edge
+    return edge.caller.fqn, edge.span, flow.site.fn.fqn, flow.site.call.span, flow.site.vid
+
+
+def _distance(flow: Flow) -> tuple[bool, int, Location]:
+    """Where it is told: best where the data leaves, else by the shorter way."""
+    return flow.fn is not flow.chain[0].edge.caller if flow.chain else False, len(flow.chain), flow.location
 
 
 def flow_hit(project: Project, flow: Flow, harm: str) -> Hit:
