@@ -8,7 +8,7 @@ from pathlib import Path
 
 from bench.accuracy import causes
 from bench.accuracy.model import Case, Score, score
-from bench.accuracy.ours import scan
+from bench.accuracy.ours import scan, scan_copy
 from bench.accuracy.suites import SUITES
 
 
@@ -24,7 +24,8 @@ def main() -> int:
     root = given.path.resolve()
     suite = SUITES[given.suite]
     cases = list(suite.cases(root))
-    found, ours = scan(suite.folder(root), suite.select, given.profile)
+    scanned = scan_copy if suite.apart else scan
+    found, ours = scanned(suite.folder(root), suite.select, given.profile)
     result = score(cases, found, ours)
     table(result)
     outside = sum(not case.flaws & ours for case in cases)
@@ -32,7 +33,9 @@ def main() -> int:
     for code, reason in suite.without.items():
         print(f"without a counterpart: {code}, {reason}")
     if given.causes:
-        widest = result if given.profile == "audit" else score(cases, *scan(suite.folder(root), suite.select, "audit"))
+        widest = (
+            result if given.profile == "audit" else score(cases, *scanned(suite.folder(root), suite.select, "audit"))
+        )
         print("misses by cause:")
         print(*causes.lines(causes.counted(causes.load(given.suite), result.missed, set(widest.missed))), sep="\n")
     if given.verbose:

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import json
+import shutil
 import subprocess
 import sys
+import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -14,6 +16,14 @@ from bench.accuracy.model import Found
 
 BASE = "%SRCROOT%"
 TAG = "external/cwe/cwe-"
+
+
+def scan_copy(root: Path, select: str, profile: str) -> tuple[list[Found], frozenset[str]]:
+    """The same of a copy of the folder, as if it were a project of its own."""
+    with tempfile.TemporaryDirectory() as folder:
+        copy = Path(folder).resolve() / "project"
+        shutil.copytree(root, copy)
+        return scan(copy, select, profile)
 
 
 def scan(root: Path, select: str, profile: str) -> tuple[list[Found], frozenset[str]]:

@@ -36,6 +36,8 @@ class Suite(NamedTuple):
     select: str = "SEC"
     without: Mapping[str, str] = MappingProxyType({})
     """Rules of the suite that none of ours answers, with the reason."""
+    apart: bool = False
+    """Scanned as a copy: what lies below `test/` of a checkout is judged as tests, which may block the event loop."""
 
 
 def owasp(root: Path) -> Iterator[Case]:
@@ -99,6 +101,6 @@ SUITES: dict[str, Suite] = {
     "owasp": Suite(owasp, whole),
     "semgrep": Suite(semgrep, whole),
     "ruff": Suite(peers.ruff, peers.ruff_fixtures),
-    "ruff-async": Suite(peers.ruff_async, peers.async_fixtures, "REL113", peers.ASYNC_WITHOUT),
+    "ruff-async": Suite(peers.ruff_async, peers.async_fixtures, "REL113", peers.ASYNC_WITHOUT, apart=True),
     "bandit": Suite(peers.bandit, whole, "SEC,REL101"),
 }
