@@ -15,7 +15,8 @@ _MARKER = re.compile(
 )
 _CAUGHT = re.compile(
     r"\b(except|catch(es|ing)?|ignor(e|es|ed|ing)|swallow\w*|suppress\w*|best[- ]effort|"
-    r"handl(e|es|ed|ing) (the |any |all |its )?(error|exception|failure)s?|(if|when|in case) (it|that|this|they|which) fails?)\b",
+    r"handl(e|es|ed|ing) (the |any |all |its )?(error|exception|failure)s?|(if|when|in case) (it|that|this|they|which) fails?|"
+    r"(ok|okay|fine|no matter) if (it|that|this|they|we|which))\b",
     re.IGNORECASE,
 )
 """A comment that speaks of the handler."""

@@ -30,12 +30,13 @@ def lost(project: Project, fn: Fn, verdict: Verdict, handler: int, options: Mapp
     name = written(project, fn, verdict.found.call)
     kind = ", ".join(item.rpartition(".")[2] for item in types) or "any exception"
     what, so = LOST[verdict.why]
+    decided = fn.const(verdict.found.call.kwarg("exc_info")) is False
     better = f"`{name.rpartition('.')[0]}.exception(...)`{_otherwise(fn, verdict.found, options)}"
     return Hit(
         f"`{name}` reports {kind} {what}, so {so}; use {better}.",
         fn.location(verdict.found.call.span),
-        profile=None if is_broad else "strict",
-        severity=None if is_broad else "note",
+        profile=None if is_broad and not decided else "strict",
+        severity=None if is_broad and not decided else "note",
         function=fn.fqn,
         fix=_with_traceback(fn, verdict.found),
     )
