@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, NamedTuple
 
-from backendlint.facts.model import Call, Vid
+from backendlint.facts.model import Call, Span, Vid
 from backendlint.findings.model import Location, Step
 from backendlint.project.associations import Relation, declared, is_inner
 from backendlint.project.binding import bind, unchanged
@@ -332,7 +332,7 @@ def _method(project: Project, method: Fn, prefix: Path, slot: int) -> Iterator[F
         return
     shown = f"`{method.name}`" if method.kind == "property" else f"`{method.name}()`"
     query = next((item for item in project.queries.direct(method) if item.kind == "read"), None)
-    if query is not None and looks_first(method, query.block, query.span):
+    if query is not None and _not_in_lists(method, query.block, query.span):
         return
     if query is not None:
         managed = managed_path(project, query, slot)
@@ -345,7 +345,7 @@ def _method(project: Project, method: Fn, prefix: Path, slot: int) -> Iterator[F
         edges, deep = project.queries.chain(method)
         asked = [(edge.caller, edge.block, edge.span) for edge in edges]
         asked += [(deep.fn, deep.block, deep.span)] if deep is not None else []
-        if any(looks_first(*place) for place in asked):
+        if any(_not_in_lists(*place) for place in asked):
             return
         if deep is not None and edges:
             place, way = method.location(edges[0].span), _brought(project, method, tuple(edges), deep, slot)
@@ -363,6 +363,11 @@ def _method(project: Project, method: Fn, prefix: Path, slot: int) -> Iterator[F
                     (*prefix, str(value[2])), method.place(vid), text, None, narrowed=narrowed, own=relation.manager
                 )
                 return
+
+
+def _not_in_lists(fn: Fn, block: int, span: Span) -> bool:
+    """Whether something is looked at before that spares the query, or the view's action: `if view.action != "retrieve": return`."""
+    return looks_first(fn, block, span) or excluded(fn, fn.tests_before(block, span, ("return", "raise")), _LISTS)
 
 
 def _brought(project: Project, method: Fn, edges: tuple[Edge, ...], query: Query, slot: int) -> Path:

@@ -109,8 +109,10 @@ def excluded(fn: Fn, tests: Iterable[tuple[Vid, bool]], action: str) -> bool:
 
 
 def _asked(fn: Fn, vid: Vid, action: str) -> bool | None:
-    """How a test of `self.action` or `self.request.method` comes out; None where that is open."""
+    """How a test of `self.action`, `self.request.method` or a serializer's view comes out; None where that is open."""
     value = fn.unguarded(vid)
+    if _is_view(fn, value):
+        return True
     if value[0] == "not":
         inner = _asked(fn, value[1], action)
         return None if inner is None else not inner
@@ -126,6 +128,13 @@ def _asked(fn: Fn, vid: Vid, action: str) -> bool | None:
     if said is None or any(not isinstance(item, str) for item in consts):
         return None
     return (said in consts) is _SAME[value[1][0]]
+
+
+def _is_view(fn: Fn, value: Value) -> bool:
+    """`self.context.get("view")`: in a request there is one."""
+    func = fn.func_of(value)
+    named = fn.calls[value[1]].args[:1] if func[0] == "attr" and func[2] == "get" else ()
+    return any(fn.const(key) == "view" for key in named)
 
 
 def _read(fn: Fn, vid: Vid) -> str:
