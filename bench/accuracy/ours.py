@@ -19,7 +19,7 @@ TAG = "external/cwe/cwe-"
 
 
 def scan_copy(root: Path, select: str, profile: str) -> tuple[list[Found], frozenset[str]]:
-    """The same of a copy of the folder, as if it were a project of its own."""
+    """What `scan` says of a copy of the folder, as if it were a project of its own."""
     with tempfile.TemporaryDirectory() as folder:
         copy = Path(folder).resolve() / "project"
         shutil.copytree(root, copy)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-from backendlint.api import Fn, Project, Repeated, Vid, depends, grows, loops_around, name_of
+from backendlint.api import Block, Fn, Project, Repeated, Vid, depends, grows, loops_around, name_of
 
 READS_TABLE = re.compile(
     r"^\s*(?!\s|(?:SELECT|WITH)\b)|\b(?:FROM|JOIN)\s+(?!\w+\s*\(|information_schema\.|pg_)(\w+|\S)", re.IGNORECASE
@@ -22,30 +22,31 @@ def locks_each(project: Project, item: Repeated) -> bool:
     fn, call = item.fn, item.query.call
     if item.edges or call is None or project.transactions.around(fn, item.query.block) is None:
         return False
-    way = [block for _, block in fn.blocks_of(item.query.block)]
-    within = way[: next((number for number, block in enumerate(way) if block.span == item.loop), 0)]
-    return any(block.kind == "with" for block in within) and "select_for_update" in item.query.name.split(".")
+    return any(block.kind == "with" for block in _within(item)[1]) and "select_for_update" in item.query.name.split(".")
 
 
 def under_own_lock(item: Repeated) -> bool:
     """`for name in names: with lock(f"berth-{name}"): ...`: asked for each while nobody else is at that one."""
-    fn = item.fn
-    way = list(fn.blocks_of(item.edges[0].block if item.edges else item.query.block))
-    within = next((number for number, (_, block) in enumerate(way) if block.span == item.loop), 0)
+    fn, (loop, within) = item.fn, _within(item)
     return any(
         block.kind == "with"
         and block.value >= 0
         and LOCK.search(name_of(fn.file, fn.facts, block.value)) is not None
-        and depends(fn, [block.value], way[within][0])
-        for _, block in way[:within]
+        and depends(fn, [block.value], loop)
+        for block in within
     )
 
 
 def goes_on(item: Repeated) -> bool:
     """`for row in rows: while is_taken(row.slug): ...`: each goes on until its own answer says that it will do."""
-    fn = item.fn
-    way = [block for _, block in fn.blocks_of(item.edges[0].block if item.edges else item.query.block)]
-    return any(block.kind == "while" for block in way[: next((n for n, b in enumerate(way) if b.span == item.loop), 0)])
+    return any(block.kind == "while" for block in _within(item)[1])
+
+
+def _within(item: Repeated) -> tuple[int, list[Block]]:
+    """The loop's block, and those inside it that are around the query, or around the call that leads there."""
+    way = list(item.fn.blocks_of(item.edges[0].block if item.edges else item.query.block))
+    upto = next((number for number, (_, block) in enumerate(way) if block.span == item.loop), 0)
+    return way[upto][0], [block for _, block in way[:upto]]
 
 
 def loops_below(project: Project, item: Repeated) -> bool:

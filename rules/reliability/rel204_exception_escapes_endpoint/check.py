@@ -116,13 +116,13 @@ def _of_bad_input(project: Project) -> Iterator[Hit]:
         calls = list(unguarded_conversions(project, fn)) if route is not None else []
         if not calls or route is None or project.error_paths.mapped.covers(fn, "builtins.ValueError"):
             continue
-        what = fn.callee_name(calls[0])
-        error = "InvalidOperation" if what == "Decimal" else "ValueError"
+        (first, error), *others = calls
         yield Hit(
-            f"`{what}()` in the handler `{fn.name}()` of {route.label} takes what the client sent: any other text raises {error}, "
-            "and the client gets a 500 for its own mistake; catch it and answer 400, or let the framework convert it.",
-            fn.location(calls[0].span),
-            related=tuple(fn.step(call.span, "and here") for call in calls[1:SHOWN]),
+            f"`{fn.callee_name(first)}()` in the handler `{fn.name}()` of {route.label} takes what the client sent: any other text "
+            f"raises {error.rpartition('.')[2]}, and the client gets a 500 for its own mistake; catch it and answer 400, or let the "
+            "framework convert it.",
+            fn.location(first.span),
+            related=tuple(fn.step(call.span, "and here") for call, _ in others[: SHOWN - 1]),
             function=fqn,
             severity="warning",
         )

@@ -30,7 +30,7 @@ _REPEATS = re.compile(
 
 
 _DONE = re.compile(
-    r"(^|[._])(complete[sd]?|completed|done|finish(es|ed)?|succeed(s|ed)?|succeeded|success|processed)(_|$)",
+    r"(^|[._])(complete[sd]?|completed|done|finish(es|ed)?|succeed(s|ed)?|success|processed)(_|$)",
     re.IGNORECASE,
 )
 _JOBS = frozenset("job jobs task run import export sync batch scan".split())

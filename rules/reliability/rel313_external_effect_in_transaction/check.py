@@ -53,7 +53,7 @@ def check(project: Project) -> Iterator[Hit]:
     """Calls inside a transaction's block that wait for the outside, directly or through callees; of one that leads to another
     transaction nothing is told that is told there."""
     seen: set[tuple[str, int]] = set()
-    held: list[tuple[Fn, Call, str, Step, str]] = []
+    held: list[tuple[Fn, int, Call, str, Step, str]] = []
     for fn, block, opening in openings(project):
         if project.layer(fn) in ("migration", "command") or project.lifecycle.starts(fn) or _meant(fn, block):
             continue
@@ -65,20 +65,27 @@ def check(project: Project) -> Iterator[Hit]:
             if effect and not _ended(project, fn, call) and not _let_go(project, fn, call, effect):
                 seen.add((fn.fqn, call.value))
                 held.append(
-                    (fn, call, effect, opening.step, _wrapper(project, fn) if opening.kind == "decorator" else "")
+                    (
+                        fn,
+                        block,
+                        call,
+                        effect,
+                        opening.step,
+                        _wrapper(project, fn) if opening.kind == "decorator" else "",
+                    )
                 )
     wrapped: dict[str, list[Hit]] = {}
     plain: dict[tuple[str, Location], list[Hit]] = {}
     told: set[tuple[str, str]] = set()
     openers: dict[Location, str] = {}
-    for fn, call, effect, opened, wrapper in held:
+    for fn, block, call, effect, opened, wrapper in held:
         if not _told_below(project, fn, call, seen):
             hit = _hit(project, fn, call, effect, opened)
             again = (fn.fqn, hit.message) in told and bool(hit.flow)  # the same helper of the same function
             told.add((fn.fqn, hit.message))
             again = again or _after_failure(project, fn, call, effect) or _explained(project, hit, opened)
             hit = replace(hit, profile="strict") if again or _alone(project, fn) else hit
-            openers[hit.location] = _opener(project, fn, opened.location)
+            openers[hit.location] = _opener(project, fn, block)
             alike = wrapped.setdefault(wrapper, []) if wrapper else plain.setdefault((fn.fqn, opened.location), [])
             alike.append(hit)
     yield from _by_opener(_of_file(hit for hits in plain.values() for hit in _together(hits)), openers)
@@ -91,14 +98,18 @@ def check(project: Project) -> Iterator[Hit]:
             yield from _flushed(project, fn, seen)
 
 
-def _opener(project: Project, fn: Fn, opened: Location) -> str:
+def _opener(project: Project, fn: Fn, block: int) -> str:
     """The project's own function or class that opens the transaction: `async with session_scope() as session`; or ""."""
-    for block in fn.facts.blocks:
-        value = fn.unguarded(block.value) if block.kind == "with" and block.value >= 0 else ("",)
-        if value[0] == "call" and fn.location(fn.calls[value[1]].span).line == opened.line:
-            refs = project.callees(fn, fn.calls[value[1]])
-            return next((ref.name for ref in refs if ref.kind in ("func", "class")), "")
-    return ""
+    call = _entered(fn, block)
+    refs = project.callees(fn, call) if call is not None else ()
+    return next((ref.name for ref in refs if ref.kind in ("func", "class")), "")
+
+
+def _entered(fn: Fn, block: int) -> Call | None:
+    """The call of `with atomic():`."""
+    item = fn.facts.blocks[block]
+    value = fn.unguarded(item.value) if item.kind == "with" and item.value >= 0 else ("",)
+    return fn.calls[value[1]] if value[0] == "call" else None
 
 
 def _by_opener(hits: Iterable[Hit], openers: dict[Location, str]) -> Iterator[Hit]:
@@ -189,10 +200,8 @@ def _told_below(project: Project, fn: Fn, call: Call, told: set[tuple[str, int]]
 
 def _meant(fn: Fn, block: int) -> bool:
     """`with rows.lock_context(ids):`: what is opened as a lock is held on purpose for as long as what it guards takes."""
-    value = fn.facts.blocks[block].value
-    opened = fn.value(value) if fn.facts.blocks[block].kind == "with" and value >= 0 else ("",)
-    name = fn.callee_name(fn.facts.calls[opened[1]]) if opened[0] == "call" else ""
-    return not LOCKS.isdisjoint(identifier_words(name))
+    call = _entered(fn, block)
+    return call is not None and not LOCKS.isdisjoint(identifier_words(fn.callee_name(call)))
 
 
 def _wrapper(project: Project, fn: Fn) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from backendlint.api import Fn, Project, Vid, Write, ingredients, receiver, unchanged
+from backendlint.api import Fn, Project, Value, Vid, Write, ingredients, receiver, unchanged
 
 EITHER = ("save", "write", "merge", "upsert", "insert_or_update")
 """Operations that make a row or change one."""
@@ -80,8 +80,7 @@ def columns(project: Project, write: Write) -> set[str]:
 def pairs_set(write: Write) -> Iterator[tuple[str, Vid]]:
     """What an update sets: `update(state="sent")`, `update({"state": "sent"})`, `execute(update(Order).values(state="sent"))`."""
     fn = write.fn
-    parts = map(fn.value, ingredients(fn.facts, (write.call.value, *write.call.args)))
-    for number in {value[1] for value in parts if value[0] == "call"}:
+    for number in {value[1] for value in _made_of(write) if value[0] == "call"}:
         call = fn.calls[number]
         if fn.callee_name(call) in ("update", "values"):
             yield from ((key, vid) for key, vid in call.kwargs if key != "**")
@@ -89,6 +88,12 @@ def pairs_set(write: Write) -> Iterator[tuple[str, Vid]]:
                 for key, vid in held[1] if held[0] == "dict" else ():
                     if isinstance(name := fn.const(key) if key >= 0 else None, str):
                         yield name, vid
+
+
+def _made_of(write: Write) -> list[Value]:
+    """All that the statement is made of, its arguments among it."""
+    fn = write.fn
+    return [fn.value(vid) for vid in ingredients(fn.facts, (write.call.value, *write.call.args))]
 
 
 def only_counts(write: Write) -> bool:
@@ -112,10 +117,11 @@ def _of_itself(fn: Fn, key: str, vid: Vid) -> bool:
 def empties(write: Write) -> bool:
     """`update(Order).where(Order.courier_id == courier).values(courier_id=None)`: what is pointed at goes, or lets go."""
     fn = write.fn
-    emptied = {key for key, vid in pairs_set(write) if fn.const(vid) is None} if write.op == "update" else set()
-    if not emptied or len(emptied) < len(list(pairs_set(write))):
+    pairs = list(pairs_set(write)) if write.op == "update" else []
+    emptied = {key for key, vid in pairs if fn.const(vid) is None}
+    if not emptied or len(emptied) < len(pairs):
         return False
-    parts = [fn.value(vid) for vid in ingredients(fn.facts, (write.call.value, *write.call.args))]
+    parts = _made_of(write)
     asked = [fn.value(side) for part in parts if part[0] == "compare" for side in part[2]]
     names = {str(side[-1]).rpartition(".")[2] for side in asked if side[0] in ("attr", "name")}
     calls = [fn.calls[part[1]] for part in parts if part[0] == "call"]

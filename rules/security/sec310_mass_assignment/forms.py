@@ -30,21 +30,21 @@ def everything(project: Project) -> Iterator[Hit]:
         rights = _rights(project, cls, outer)
         route = _given_to_anybody(project, outer) if rights or _is_user(project, cls) else None
         if route is not None and rights:
-            yield Hit(
+            yield _taken(
+                cls,
+                route,
                 f"`{outer.name}` accepts every field that it does not exclude, and so `{rights[0]}`, which {route.label} takes from "
                 "whoever calls. List the fields that clients may set, or make this one read-only.",
-                _place(cls),
-                related=(Step(route.place, "taken here"),),
             )
             continue
         if "exclude" in cls.facts.attributes:
             continue
         if route is not None:
-            yield Hit(
+            yield _taken(
+                cls,
+                route,
                 f"`{outer.name}` accepts every field of a user, and {route.label} takes it from whoever calls: anybody can set "
                 "`is_superuser` and `is_staff`. List the fields that clients may set.",
-                _place(cls),
-                related=(Step(route.place, "taken here"),),
             )
             continue
         yield Hit(
@@ -54,6 +54,10 @@ def everything(project: Project) -> Iterator[Hit]:
             profile="strict",
             severity="warning",
         )
+
+
+def _taken(meta: Cls, route: Route, message: str) -> Hit:
+    return Hit(message, _place(meta), related=(Step(route.place, "taken here"),))
 
 
 def _takes_the_rest(meta: Cls) -> bool:

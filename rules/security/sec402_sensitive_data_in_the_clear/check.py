@@ -1,7 +1,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 
 from backendlint.api import (
@@ -75,9 +75,7 @@ def columns(project: Project) -> Iterator[Hit]:
             if not is_plain_text(project, cls, cls.owner.facts.calls[value[1]]):
                 continue
             span = cls.facts.field_spans.get(name) or cls.owner.facts.span_of(vid)
-            hit = _told(f"{cls.name}.{name}", kind, cls.owner.location(span))
-            bank = is_of_bank(name, (cls.name, *cls.facts.attributes))
-            yield hit if bank else replace(hit, profile="strict", confidence="low")
+            yield _told(name, kind, cls.owner.location(span), (cls.name, *cls.facts.attributes))
 
 
 def ddl_columns(project: Project) -> Iterator[Hit]:
@@ -88,25 +86,25 @@ def ddl_columns(project: Project) -> Iterator[Hit]:
             if kind not in ("personal", "secret") or HASHED.search(column.name) or column.location is None:
                 continue
             if sqltypes.family(column.type) == "text":
-                hit = _told(f"{table.name}.{column.name}", kind, column.location)
-                bank = is_of_bank(column.name, (table.name, *table.columns))
-                yield hit if bank else replace(hit, profile="strict", confidence="low")
+                yield _told(column.name, kind, column.location, (table.name, *table.columns))
 
 
-def is_of_bank(name: str, beside: Iterable[str]) -> bool:
+def is_of_bank(name: str, beside: Sequence[str]) -> bool:
     """Whether an account's number is one of a bank, by what stands beside it, and not of a customer, a cloud or a ledger."""
     if identifier_words(name)[-2:] != ACCOUNT:
         return True
     return any(not BANK.isdisjoint(identifier_words(item)) for item in (name, *beside))
 
 
-def _told(name: str, kind: str, place: Location) -> Hit:
+def _told(name: str, kind: str, place: Location, beside: Sequence[str]) -> Hit:
+    """`beside`: the table or class, and its columns."""
     hit = Hit(
-        f"`{name}` keeps {'a secret' if kind == 'secret' else 'personal data'} in plain text, so a copy of the "
+        f"`{beside[0]}.{name}` keeps {'a secret' if kind == 'secret' else 'personal data'} in plain text, so a copy of the "
         "database gives it away; encrypt the column, or store a hash.",
         place,
     )
-    return hit if kind == "personal" else replace(hit, profile="strict", confidence="low")
+    sure = kind == "personal" and is_of_bank(name, beside)
+    return hit if sure else replace(hit, profile="strict", confidence="low")
 
 
 def is_plain_text(project: Project, cls: Cls, call: Call) -> bool:

@@ -20,6 +20,7 @@ from backendlint.project.anonymous import (
     items,
     lets_pass,
     lets_through,
+    library_views,
     limiting_views,
     limits,
     lists_none,
@@ -415,9 +416,7 @@ class Access:
         guards = (*route.guards, *(route.handler.decorators if route.handler else ()))
         names = (ref.name for ref in guards)
         served = library == "django" and route.framework in ("django", "drf")
-        views = [ref.name for ref in route.entry.handlers if ref.kind == "lib"]
-        views += self.project.hierarchy.library_bases(route.cls) if route.cls else ()
-        owners = (owner for name in views for owner in self.project.libraries.mro(name))
+        owners = (owner for name in library_views(self.project, route) for owner in self.project.libraries.mro(name))
         return served or any(name.startswith(f"{library}.") for name in (*names, *owners))
 
     def _middleware(self, file: FileFacts) -> Iterator[tuple[str, str]]:

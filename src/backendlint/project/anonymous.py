@@ -229,12 +229,16 @@ def _is_exempt(model: CallModel | DecoratorModel | None) -> bool:
     return model is not None and model.ratelimit is not None and model.ratelimit.role == "exempt"
 
 
+def library_views(project: Project, route: Route) -> list[str]:
+    """Names of a library's views that answer a route, themselves or as base classes."""
+    bases = project.hierarchy.library_bases(route.cls) if route.cls is not None else ()
+    return [*(ref.name for ref in route.entry.handlers if ref.kind == "lib"), *bases]
+
+
 def unlimited(project: Project, route: Route) -> bool:
     """Whether the route is taken out of the limits that hold elsewhere: `@limiter.exempt`, `@throttle_classes([])`."""
     fn = route.handler
-    bases = project.hierarchy.library_bases(route.cls) if route.cls is not None else ()
-    views = [*bases, *(ref.name for ref in route.entry.handlers if ref.kind == "lib")]
-    if any(_is_exempt(project.libraries.call(name)) for name in views):
+    if any(_is_exempt(project.libraries.call(name)) for name in library_views(project, route)):
         return _set_to(project, route.cls, "throttle_classes") in (("",), *_NONE)
     if fn is None:
         return False
@@ -266,8 +270,7 @@ def limiting_views(project: Project, route: Route) -> Iterator[str]:
     """Names of such views that answer a route, themselves or as base classes."""
     call = route.entry.call if route.handler is None else None
     named = (ref for vid in call.args for ref in project.refs(route.entry.fn, vid)) if call is not None else ()
-    views = [ref.name for ref in (*named, *route.entry.handlers) if ref.kind == "lib"]
-    views += project.hierarchy.library_bases(route.cls) if route.cls is not None else ()
+    views = [*(ref.name for ref in named if ref.kind == "lib"), *library_views(project, route)]
     return (name.rpartition(".")[2] for name in views if limits(project, name))
 
 

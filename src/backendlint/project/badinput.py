@@ -39,8 +39,8 @@ _LEAVES = ("return", "raise", "continue", "break")
 MAX_STEPS = 10
 
 
-def unguarded_conversions(project: Project, fn: Fn) -> Iterator[Call]:
-    """Conversions of query parameters, form fields and parts of the body in a handler, whose error leaves it."""
+def unguarded_conversions(project: Project, fn: Fn) -> Iterator[tuple[Call, str]]:
+    """Conversions of query parameters, form fields and parts of the body in a handler, each with the error that leaves it."""
     calls = [(call, error) for call in fn.calls if len(call.args) == 1 and (error := _refusal(fn, call))]
     if not calls or validated_by_decorator(project, fn):
         return
@@ -55,7 +55,7 @@ def unguarded_conversions(project: Project, fn: Fn) -> Iterator[Call]:
             and not _is_tested(fn, call)
             and project.exceptions.caught_by(fn, call.block, error) < 0
         ):
-            yield call
+            yield call, error
 
 
 def _texts(project: Project, fn: Fn) -> Iterator[Vid]:

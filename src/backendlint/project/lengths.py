@@ -31,6 +31,11 @@ def _gathers(model: CallModel) -> bool:
     return model.concurrency is not None and model.concurrency.kind == "gather"
 
 
+def _is_cut(fn: Fn, value: Value) -> bool:
+    """`rows[:25]`."""
+    return bool(value[0] == "slice" or (value[0] == "item" and fn.unguarded(value[2])[0] == "slice"))
+
+
 class Lengths:
     """Answers `small()`, `bounded()` and `counts_up()`."""
 
@@ -53,12 +58,8 @@ class Lengths:
             return all(self.small(fn, item, depth - 1) for item in spread)
         if value[0] == "comp":
             return self.bounded(fn, value[4])
-        if value[0] in ("dict", "const", "fmt"):
+        if value[0] in ("dict", "const", "fmt") or _is_cut(fn, value):
             return True
-        if value[0] == "slice":
-            return True
-        if value[0] == "item":
-            return bool(fn.facts.values[value[2]][0] == "slice")
         if value[0] in ("guard", "await", "star"):
             return self.small(fn, value[1], depth - 1, seen)
         if value[0] == "phi":
@@ -117,8 +118,6 @@ class Lengths:
             return bool(call.args) and self._counted(fn, call.args[-1])
         if names & {"builtins.enumerate", "builtins.zip", "builtins.list", "builtins.sorted", "builtins.reversed"}:
             return any(self.small(fn, item, depth - 1) for item in call.args)
-        if "asyncio.gather" in names:
-            return all(self.small(fn, item, depth - 1) for item in call.args)
         return "itertools.islice" in names or self._gives_few(fn, call) or self._asked_for_few(fn, call)
 
     def _asked_for_few(self, fn: Fn, call: Call) -> bool:
@@ -126,15 +125,11 @@ class Lengths:
         for target in self.project.targets(fn, call):
             for index, passed in bind(fn, call, target).items():
                 values = [fn.unguarded(vid) for vid, part in passed if not part]
-                cut = any(value[0] == "slice" or self._cut(fn, value) for value in values)
+                cut = any(_is_cut(fn, value) for value in values)
                 most = _SIZE.fullmatch(target.facts.params[index].name) is not None
                 if cut or (most and any(type(value[1]) is int for value in values if value[0] == "const")):
                     return True
         return False
-
-    @staticmethod
-    def _cut(fn: Fn, value: Value) -> bool:
-        return bool(value[0] == "item" and fn.unguarded(value[2])[0] == "slice")
 
     def _gives_few(self, fn: Fn, call: Call) -> bool:
         """Whether what the function gives back is written out there: `found = [disk]`, `if CLOUD: found.append(cloud)`."""

@@ -278,7 +278,11 @@ def _called(project: Project, fn: Fn, value: Value, depth: int) -> bool:
             return True
     elif func[0] == "name" and _lists_written(project, fn, str(func[1])):
         return True
-    elif func[0] == "name" and str(func[1]).endswith(".get") and _written(project, fn, ("name", func[1][:-4])):
+    elif (
+        func[0] == "name"
+        and str(func[1]).endswith(".get")
+        and _written(project, fn, ("name", func[1].removesuffix(".get")))
+    ):
         parts = list(call.args[1:])  # one of the table, else the default, whatever the key
     else:
         return _gives_few(project, fn, call, depth)

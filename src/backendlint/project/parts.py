@@ -38,9 +38,8 @@ def part(resolver: Resolver, fn: Fn, vid: Vid, value: Value) -> Iterable[Ref]:
         return _item(resolver, fn, value, refs)
     parts = [item for ref in refs for item in resolver.element(ref)]
     if value[0] == "elem" and any(item.kind == "func" for item in parts):
-        return [
-            ref for item in bound(resolver.project, fn, vid) for ref in resolver.refs(*item)
-        ]  # any of the functions listed
+        # any of the functions listed
+        return [ref for item in bound(resolver.project, fn, vid) for ref in resolver.refs(*item)]
     return parts
 
 

@@ -409,9 +409,8 @@ class Importers:
                 for item in importer.imports
                 if self._imports(importer, item, file)
             ]
-            known = self._debugging[file.path] = bool(debugs) and all(
-                debugs
-            )  # none of a package of whose modules each is imported
+            # none of a package of whose modules each is imported
+            known = self._debugging[file.path] = bool(debugs) and all(debugs)
         return known
 
     def _imports(self, importer: FileFacts, item: Import, file: FileFacts) -> bool:

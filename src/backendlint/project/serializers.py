@@ -309,9 +309,9 @@ def _method_field(
 def _further(project: Project, method: Fn, serializer: Cls, prefix: Path) -> Iterator[FieldRead]:
     """What a field's method reads of what the object leads to."""
     model = model_of(project, serializer)
-    for vid, names in (
-        further(project, method, 1, model) if model is not None and not project.queries.cached(method) else ()
-    ):
+    if model is None or project.queries.cached(method):
+        return
+    for vid, names in further(project, method, 1, model):
         text = f"`{method.name}()` reads `{'.'.join(names)}`"
         yield FieldRead((*prefix, *names), method.place(vid), text, None)
 

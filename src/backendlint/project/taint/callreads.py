@@ -18,7 +18,7 @@ from backendlint.project.taint.containers import composite
 from backendlint.project.taint.declared import SENT, takes_extra
 from backendlint.project.taint.identifiers import kept_as_secret
 from backendlint.project.taint.labels import CLEAN_TYPES, KEYS, MAX_PATH, NONE, Labels, Path, Trail
-from backendlint.project.taint.naming import asks_to_show, identifier_words, is_public
+from backendlint.project.taint.naming import HIDES, asks_to_show, identifier_words, is_public
 from backendlint.project.taint.parsed import Parsed
 from backendlint.project.taint.returned import Returned
 from backendlint.project.taint.substitutions import replaced, substituted
@@ -39,7 +39,7 @@ _GIVES = frozenset(
     {"read", "getvalue", "json", "body", "text", "form", "to_dict", "model_dump", "dict", "getfirst", "get_json"}
 )
 _HIDES = re.compile(
-    r"mask|redact|hide|anonymi[sz]e|obfuscat|censor|scrub|sanitize|fingerprint|hash|encrypt|truncate|clean\w*_(pass|secret|cred|token)",
+    rf"{HIDES}|sanitize|fingerprint|hash|encrypt|truncate|clean\w*_(pass|secret|cred|token)",
     re.IGNORECASE,
 )
 """Names of functions that make secrets fit to be shown."""

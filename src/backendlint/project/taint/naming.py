@@ -104,6 +104,8 @@ _SPEAKS = frozenset(
     "regex pattern show hide remaining".split()
 )
 """First words that make the name speak about a secret: a flag, or the code of an error."""
+HIDES = r"mask|redact|hide|anonymi[sz]e|obfuscat|censor|scrub"
+"""Parts of the names of functions that make secrets fit to be shown."""
 _SHOWS = re.compile(
     r"(show|include|with|reveal|expose)\w*_(secret|password|token|credential|key|sensitive)", re.IGNORECASE
 )

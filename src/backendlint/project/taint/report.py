@@ -82,10 +82,8 @@ def _surest(
         if known is None or doubt(flow) < doubt(known):
             best[flow.location] = flow
     ways: dict[tuple[object, ...], Flow] = {}
-    for flow in best.values():
-        known = ways.get(_passage(flow))
-        if known is None or _distance(flow) < _distance(known):
-            ways[_passage(flow)] = flow
+    for flow in sorted(best.values(), key=_distance):
+        ways.setdefault(_passage(flow), flow)
     return {flow.location: flow for flow in best.values() if ways[_passage(flow)] is flow}
 
 

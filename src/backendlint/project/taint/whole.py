@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from backendlint.facts.model import Call, Value, Vid
 from backendlint.project.entities import Fn, Ref
-from backendlint.project.taint.naming import sensitive
+from backendlint.project.taint.naming import HIDES, sensitive
 from backendlint.project.taint.rows import secret_entity, secret_row
 
 if TYPE_CHECKING:
@@ -34,7 +34,7 @@ _COPIES = frozenset(
 )
 
 _SCRUBS = re.compile(
-    r"mask|redact|hide|anonymi[sz]e|obfuscat|censor|scrub|saniti[sz]e|(filter|strip|remove|drop)_\w*(log|secret|sensitive|cred|pass|private)",
+    rf"{HIDES}|saniti[sz]e|(filter|strip|remove|drop)_\w*(log|secret|sensitive|cred|pass|private)",
     re.IGNORECASE,
 )
 """Names of functions that change a mapping so that it may be shown."""
