@@ -42,7 +42,11 @@ def _unbound(project: Project, fn: Fn, handler: int) -> Iterator[tuple[Span, str
             continue
         made = function.span_of(item.value)
         failing = next((call for call in fn.calls if _fails(project, fn, call, made, handler)), None)
-        if failing is not None and not _survives(project, fn, read, handler):
+        if (
+            failing is not None
+            and not _survives(project, fn, read, handler)
+            and not _told_by_later(fn, read, item.span)
+        ):
             yield read, item.name, failing
 
 
@@ -95,6 +99,28 @@ def _fails(project: Project, fn: Fn, call: Call, bound: Span, handler: int) -> b
         return any(project.exceptions.caught_by(fn, call.block, name) == handler for name in names)
     types = project.exceptions.caught_types(fn, fn.facts.blocks[handler])
     return outside and not ALL.isdisjoint(types)
+
+
+def _told_by_later(fn: Fn, read: Span, bound: Span) -> bool:
+    """`if link: engine.dispose()`, where the link is made after the engine, and was None before."""
+    later = {other.value for other in fn.facts.bindings if bound < other.span}
+    for test, holds in fn.tests_of(block_at(fn, read)):
+        ways = _ways(fn, test)
+        if holds and len(ways) > 1 and all(way in later or fn.const(way) is None for way in ways):
+            return True
+    return False
+
+
+def _ways(fn: Fn, vid: Vid) -> set[Vid]:
+    """What a name may stand for, by the branches that lead there."""
+    todo, ways = [fn.untested(vid)], set[Vid]()
+    for item in todo:
+        value = fn.value(item)
+        if value[0] == "phi":
+            todo += [part for part in map(fn.untested, value[1]) if part not in todo]
+        else:
+            ways.add(item)
+    return ways
 
 
 def _survives(project: Project, fn: Fn, read: Span, handler: int) -> bool:
