@@ -90,6 +90,16 @@ def _decorate(nodes: list[ast.AST], rng: random.Random) -> None:
         found[0].returns = ast.Name(found[0].name, ast.Load())  # type: ignore[attr-defined]
 
 
+def _call_itself(nodes: list[ast.AST], rng: random.Random) -> None:
+    """A function calls itself where it called another: generators, handlers and factories in circles of one."""
+    for function in _some(nodes, (ast.FunctionDef, ast.AsyncFunctionDef), rng)[:1]:
+        for call in _some([*ast.walk(function)], ast.Call, rng)[:1]:
+            itself = ast.Name(function.name, ast.Load())  # type: ignore[attr-defined]
+            method = isinstance(call.func, ast.Attribute) and bool(function.args.args)  # type: ignore[attr-defined]
+            owner = ast.Name(function.args.args[0].arg, ast.Load()) if method else None  # type: ignore[attr-defined]
+            call.func = ast.Attribute(owner, itself.id, ast.Load()) if owner else itself  # type: ignore[attr-defined]
+
+
 def _lose_arguments(nodes: list[ast.AST], rng: random.Random) -> None:
     for call in _some(nodes, ast.Call, rng)[:1]:
         rng.shuffle(call.args)  # type: ignore[attr-defined]
@@ -126,6 +136,6 @@ def _repeat_statement(nodes: list[ast.AST], rng: random.Random) -> None:
 
 
 _TWISTS: tuple[Callable[[list[ast.AST], random.Random], None], ...] = (
-    _rename, _rename, _define_again, _inherit, _decorate, _lose_arguments, _change_constant, _lose_statement,
+    _rename, _rename, _define_again, _inherit, _decorate, _call_itself, _lose_arguments, _change_constant, _lose_statement,
     _repeat_statement,
 )  # fmt: skip

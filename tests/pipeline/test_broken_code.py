@@ -225,6 +225,48 @@ def test_a_name_that_is_made_of_itself(tmp_path: Path) -> None:
     assert problems(write(tmp_path, {"harbour/models.py": ROUND, "harbour/__init__.py": ITS_DATABASE})) == []
 
 
+THEMSELVES = """
+import contextlib
+import threading
+import httpx
+
+revision, down_revision = "2", "1"
+lock = threading.Lock()
+
+
+@contextlib.contextmanager
+def berth(ship):
+    with lock:
+        with berth(ship):
+            yield ship
+
+
+def patience():
+    return httpx.Timeout(patience())
+
+
+async def moor(ship):
+    with berth(ship):
+        async with httpx.AsyncClient(timeout=patience()) as client:
+            await client.get("https://harbour/berths")
+
+
+def upgrade():
+    upgrade()
+    upgrade()
+    downgrade()
+
+
+def downgrade():
+    upgrade()
+    downgrade()
+"""
+
+
+def test_what_enters_holds_or_calls_itself(tmp_path: Path) -> None:
+    assert problems(write(tmp_path, {"mooring.py": THEMSELVES})) == []
+
+
 @pytest.mark.parametrize("seed", [1, *(pytest.param(seed, marks=pytest.mark.slow) for seed in range(2, 12))])
 def test_twisted_programs(tmp_path: Path, seed: int) -> None:
     rng = random.Random(seed)

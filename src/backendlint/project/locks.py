@@ -28,6 +28,7 @@ class Locks:
 
     def __init__(self, project: Project) -> None:
         self.project = project
+        self._yielding: dict[str, bool] = {}
 
     def awaited(self) -> Iterator[Held]:
         """The first await under each lock that a function holds."""
@@ -82,6 +83,13 @@ class Locks:
         return ""
 
     def _yields_locked(self, fn: Fn) -> bool:
+        """Whether a generator yields while it holds a thread lock; one that enters itself adds nothing."""
+        if fn.fqn not in self._yielding:
+            self._yielding[fn.fqn] = False
+            self._yielding[fn.fqn] = self._locked_at_yield(fn)
+        return self._yielding[fn.fqn]
+
+    def _locked_at_yield(self, fn: Fn) -> bool:
         for item in fn.facts.returns:
             blocks = fn.blocks_of(item.block) if item.is_yield else []
             if any(b.kind == "with" and not b.is_async and b.value >= 0 and self._lock(fn, b.value) for _, b in blocks):

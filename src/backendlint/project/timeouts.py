@@ -55,6 +55,8 @@ class Timeouts:
 
     def __init__(self, project: Project) -> None:
         self.project = project
+        self._asked: set[Made] = set()
+        """Objects whose constructors are being read: one made of itself says nothing more."""
 
     def of(self, fn: Fn, call: Call, model: CallModel) -> Wait | None:
         """The wait of one call; None where the model does not speak of time."""
@@ -140,8 +142,10 @@ class Timeouts:
         """`httpx.Timeout(5)`, `ClientTimeout(total=None)`: the object's own constructor decides."""
         for made in self.project.allocations.of(fn, vid):
             for model in self.project.models(made.fn, made.call):
-                if model.timeout is not None and model.returns:
+                if model.timeout is not None and model.returns and made not in self._asked:
+                    self._asked.add(made)
                     own = self._own(made.fn, made.call, model.timeout)
+                    self._asked.discard(made)
                     return own or self._partly(made.call, model.timeout, self._default(model.timeout))
         value = fn.facts.values[vid]
         if value[0] == "tuple":

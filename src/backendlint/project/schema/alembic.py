@@ -90,12 +90,12 @@ class _Script:
         self.links = links
         self.dialect = dialect
 
-    def read(self, index: int, depth: int = 0, bound: Bound = ()) -> Iterator[ops.Operation]:
-        """The operations of a function in evaluation order; `bound` is what its parameters are."""
+    def read(self, index: int, around: tuple[int, ...] = (), bound: Bound = ()) -> Iterator[ops.Operation]:
+        """The operations of a function in evaluation order, called from those `around`; `bound` is what its parameters are."""
         facts = self.file.functions[index]
         for call in facts.calls:
             view = CallNode(Node(self.file, index, call.value, self.links, bound), call)
-            operations = list(self._call(view, depth))
+            operations = list(self._call(view, (*around, index)))
             guarded, outside = _guarded(self.file, index, call), in_autocommit(self.file, index, call)
             for item in operations:
                 alone = item.dialect or (_database_of(facts, call, self.dialect) if guarded else "")
@@ -104,21 +104,21 @@ class _Script:
                 )
                 yield replace(known, dialect=alone) if alone else known
 
-    def _call(self, view: CallNode, depth: int) -> Iterator[ops.Operation]:
+    def _call(self, view: CallNode, around: tuple[int, ...]) -> Iterator[ops.Operation]:
         value = view.func.value
         if view.name in _READERS and _is_operations(view):
             yield from self._operation(view)
         elif view.name in {"execute", "exec_driver_sql"} and view.args:
             for bound in _unrolled(view):
                 yield from self._execute(bound)
-        elif value[0] == "def" and depth < _DEPTH:
+        elif value[0] == "def":
             target = next((i for i, item in enumerate(self.file.functions) if i and item.qualname == value[1]), 0)
             if target:
-                yield from self._helper(view, target, depth)
-        elif value[0] == "name" and depth < _DEPTH:
+                yield from self._helper(view, target, around)
+        elif value[0] == "name":
             found = self.links.find_function(value[1], self.file.module)
             if found is not None and found[0] is self.file:
-                yield from self._helper(view, found[1], depth)
+                yield from self._helper(view, found[1], around)
         elif view.name in {
             "add",
             "add_all",
@@ -129,10 +129,12 @@ class _Script:
         }:
             yield ops.RunCode(name=view.name, location=view.location)
 
-    def _helper(self, view: CallNode, index: int, depth: int) -> Iterator[ops.Operation]:
+    def _helper(self, view: CallNode, index: int, around: tuple[int, ...]) -> Iterator[ops.Operation]:
         """The operations of a helper with what the call hands to it, once for each round of the loops that feed the call."""
+        if index in around or len(around) > _DEPTH:
+            return
         for bound in _unrolled(view):
-            yield from self.read(index, depth + 1, _handed(bound, self.file.functions[index]))
+            yield from self.read(index, around, _handed(bound, self.file.functions[index]))
 
     def _operation(self, view: CallNode) -> Iterator[ops.Operation]:
         table = _batch_table(view)
