@@ -339,23 +339,24 @@ def lineage(file: FileFacts, cls: ClassFacts, links: Links) -> list[tuple[FileFa
 
 
 def _lineage(file: FileFacts, cls: ClassFacts, links: Links) -> Iterator[tuple[FileFacts, ClassFacts]]:
-    order: list[tuple[FileFacts, ClassFacts]] = []
+    """From the last base's roots back to the class; each class once, after all that inherit from it."""
+    order: dict[tuple[str, str], tuple[FileFacts, ClassFacts]] = {}
+    seen: set[tuple[str, str]] = set()
 
-    def visit(where: FileFacts, item: ClassFacts, depth: int) -> None:
-        order.append((where, item))
-        if depth > _DEPTH:
+    def visit(where: FileFacts, item: ClassFacts) -> None:
+        key = (where.path, item.qualname)
+        if key in seen:
             return
-        for base in item.bases:
+        seen.add(key)
+        for base in reversed(item.bases):
             node = class_node(where, item, base, links)
             found = links.find_class(base_name(node)) or links.find_class(mixed_in(node))
             if found is not None:
-                visit(*found, depth + 1)
+                visit(*found)
+        order[key] = (where, item)
 
-    visit(file, cls, 0)
-    last = {(where.path, item.qualname): position for position, (where, item) in enumerate(order)}
-    for position, (where, item) in enumerate(order):
-        if last[(where.path, item.qualname)] == position:
-            yield where, item
+    visit(file, cls)
+    yield from reversed(order.values())
 
 
 def base_name(node: Node) -> str:
