@@ -28,8 +28,8 @@ _MEANT = re.compile(
 _BARE = re.compile(r"^_?(?:clear|reset|drop|empty)_([a-z_]+)$", re.IGNORECASE)
 """`clear_drafts()`: which of them, the name leaves open."""
 _STORES = frozenset({"cache", "data", "table", "db", "database", "queue", "state", "log"})
-_ALL = re.compile(r"(?:^|_)all(?:_(?:rows|data|view|views|handler|endpoint|task|job|command))?$", re.IGNORECASE)
-"""`rate_all()`, `recount_all_view()`: the name announces it."""
+_ALL = re.compile(r"(?:^|_)all(?:_|$)", re.IGNORECASE)
+"""`rate_all()`, `recount_all_berths()`: the name announces it."""
 _TEMPORARY = re.compile(r"^(?:tmp|temp|staging|scratch)_|_(?:tmp|temp|staging|scratch)$|^#", re.IGNORECASE)
 _SINGLE = re.compile(
     r"(?:version|ordering|position|counter|sequence|settings?|config|metadata|lock|cursor|checkpoint|watermark)$",
@@ -201,6 +201,8 @@ def _operation(project: Project, write: Write) -> Iterator[Hit]:
     """An ORM's bulk delete or update with no condition on the way from the model."""
     fn, call = write.fn, write.call
     sent, start = _sent(fn, call)
+    if sent and len(call.args) > 1 and _names_no_values(fn, start):
+        return  # `execute(update(Model), rows)`: each by its primary key
     models = [model.orm for model in project.models(fn, call) if model.orm is not None]
     if not sent and (any(orm.lazy for orm in models) or not any(orm.bulk for orm in models)):
         return  # a statement that others send, or one object
@@ -227,6 +229,11 @@ def _sent(fn: Fn, call: Call) -> tuple[bool, int]:
     """Whether the call sends a statement, and the value that says which rows are meant."""
     sent = fn.callee_name(call) in _EXECUTES
     return sent, call.args[0] if sent and call.args else call.value
+
+
+def _names_no_values(fn: Fn, start: int) -> bool:
+    made = fn.unguarded(start)
+    return made[0] == "call" and fn.callee_name(fn.calls[made[1]]) == "update" and len(fn.calls[made[1]].passed) == 1
 
 
 def _aside(project: Project, fn: Fn | None) -> bool:
