@@ -50,22 +50,36 @@ def outside(project: Project, fn: Fn, first: Durable, second: Durable) -> bool:
 def _keeps(project: Project, fn: Fn, call: Call) -> bool:
     """Whether the number of a job that is queued here, or by what is called, is stored."""
     below = [(target, inner) for target in project.targets(fn, call) for inner in target.calls]
-    return _kept(fn, call) or any(
-        _QUEUED in project.effects.call_effects(target, inner) and _kept(target, inner) for target, inner in below
+    return _kept(project, fn, call) or any(
+        _QUEUED in project.effects.call_effects(target, inner) and _kept(project, target, inner)
+        for target, inner in below
     )
 
 
-def _kept(fn: Fn, call: Call) -> bool:
-    """`item.task_id = work.delay(item.id).id`: in one transaction with that, the job could begin before the row is there."""
-    for store in fn.facts.stores:
-        todo = [store.value] if store.name and store.span.line >= call.span.line else []
-        for _ in range(6):
-            vid = todo.pop() if todo else -1
-            if vid == call.value:
-                return True
-            todo += (
-                operands(fn.value(vid)) if vid >= 0 and fn.value(vid)[0] in ("attr", "call", "guard", "await") else ()
-            )
+def _kept(project: Project, fn: Fn, call: Call) -> bool:
+    """`item.task_id = work.delay(item.id).id`, `job = work.delay(item.id)` and `Job.objects.create(number=job.id)`: in one
+    transaction with that, the job could begin before the row is there."""
+    if any(
+        store.name and store.span.line >= call.span.line and _of(fn, store.value, call) for store in fn.facts.stores
+    ):
+        return True
+    return any(
+        before(call.span, other.span)
+        and any(_of(fn, vid, call) for vid in other.passed)
+        and "db-write" in project.effects.call_effects(fn, other)
+        for other in fn.calls
+    )
+
+
+def _of(fn: Fn, vid: int, call: Call) -> bool:
+    """Whether a value is what the call gives, or is read from it."""
+    todo = [vid]
+    for _ in range(6):
+        item = todo.pop() if todo else -1
+        if item == call.value:
+            return True
+        value = fn.value(item) if item >= 0 else ("",)
+        todo += operands(value) if value[0] in ("attr", "call", "guard", "await") else ()
     return False
 
 

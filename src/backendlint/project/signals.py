@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from backendlint.project.model import Project
 
 _SIGNALS = ("_save", "_delete")
+_IMPORTED = (*_SIGNALS, ".m2m_changed", ".signals")
 
 
 def heard(project: Project) -> frozenset[tuple[str, str]]:
@@ -65,7 +66,7 @@ def _sent_inside(project: Project, fn: Fn, vid: Vid) -> bool:
 def _beside_signals(project: Project) -> Iterator[Fn]:
     """The functions of files that import what is called like a signal of rows."""
     for file in project.files.values():
-        if any(item.target.endswith(_SIGNALS) for item in file.imports):
+        if any(item.target.endswith(_IMPORTED) for item in file.imports):
             yield from project.functions_of(file)
 
 
