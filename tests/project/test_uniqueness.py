@@ -6,7 +6,7 @@ import pytest
 from building import build, fn
 
 from backendlint.project.model import Project
-from backendlint.project.uniqueness import stopped_by, table_of
+from backendlint.project.uniqueness import of_others, stopped_by, table_of
 
 SQLALCHEMY = """
     from sqlalchemy import UniqueConstraint, select
@@ -56,6 +56,45 @@ SQLALCHEMY = """
         if session.get(Berth, key) is None:
             session.add(Berth(owner=owner))
             session.commit()
+"""
+FLASK = """
+    from flask_sqlalchemy import SQLAlchemy
+
+    db = SQLAlchemy()
+
+    class Sign(db.Model):
+        id = db.Column(db.Integer, primary_key=True)
+        pier = db.Column(db.Integer)
+        text = db.Column(db.String(9))
+        __table_args__ = (db.UniqueConstraint("pier", "text"),)
+
+    def found(pier, number):
+        return Sign.query.filter_by(pier=pier).filter_by(id=number).first()
+
+    def by_number(pier, number):
+        if found(pier, number) is None:
+            sign = Sign()
+            sign.pier = pier
+            db.session.add(sign)
+            db.session.commit()
+
+    def by_text(pier, text):
+        if Sign.query.filter_by(pier=pier).filter_by(text=text).first() is None:
+            sign = Sign()
+            sign.pier = pier
+            sign.text = text
+            db.session.add(sign)
+            db.session.commit()
+
+    def by_either(pier, text, number):
+        signs = Sign.query.filter_by(pier=pier)
+        if number:
+            signs = signs.filter_by(id=number)
+        if signs.first() is None:
+            sign = Sign()
+            sign.pier = pier
+            db.session.add(sign)
+            db.session.commit()
 """
 DJANGO = """
     from uuid import uuid4
@@ -212,3 +251,16 @@ def test_a_part_of_a_constraint_may_stop_what_is_not_seen_whole() -> None:
     (raced,) = project.checked_inserts(fn(project, "enlisted"))
     assert stopped_by(project, raced) == ("", ())
     assert stopped_by(project, raced, likely=True) == ("harbour_pilot", ("name", "harbour_id"))
+
+
+@pytest.mark.parametrize(("name", "other"), [("by_number", True), ("by_text", False), ("by_either", False)])
+def test_rows_looked_for_by_their_number(name: str, other: bool) -> None:
+    project = build(piers=FLASK)
+    [raced] = project.checked_inserts(fn(project, name))
+    assert of_others(project, raced) is other
+
+
+def test_columns_given_one_by_one() -> None:
+    project = build(piers=FLASK)
+    [raced] = project.checked_inserts(fn(project, "by_text"))
+    assert stopped_by(project, raced) == ("sign", ("pier", "text"))

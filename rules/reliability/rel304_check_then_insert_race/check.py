@@ -87,9 +87,8 @@ def _judged(project: Project, functions: Iterable[Fn]) -> Iterator[tuple[Hit, st
         told: set[int] = set()
         alike: set[str] = set()
         for raced in sorted(_open_in(project, fn, mapped), key=_in_handler):
-            inner = project.functions[raced.inner] if raced.inner else None
             aside = project.layer(fn) == "migration" or for_tests(project, fn) or adds_itself(fn, raced.insert)
-            if aside or (inner is not None and (any(_open_in(project, inner, mapped)) or ENSURES.search(inner.name))):
+            if aside or asks_again(project, raced):
                 continue
             if raced.check.value in told or of_others(project, raced) or drawn(raced):
                 continue
@@ -98,6 +97,16 @@ def _judged(project: Project, functions: Iterable[Fn]) -> Iterator[tuple[Hit, st
             told.add(raced.check.value)
             alike.add(raced.entity)
             yield hit, (constraint or raced.entity) if hit.profile is None else ""
+
+
+def asks_again(project: Project, raced: Raced) -> bool:
+    """Whether what is called for the insert looks for the row itself: what it makes of that is told there."""
+    inner = project.functions[raced.inner] if raced.inner else None
+    if inner is None:
+        return False
+    return bool(ENSURES.search(inner.name)) or any(
+        again.entity == raced.entity for again in project.checked_inserts(inner)
+    )
 
 
 def _open_in(project: Project, fn: Fn, mapped: bool) -> Iterator[Raced]:

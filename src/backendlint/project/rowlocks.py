@@ -25,6 +25,8 @@ _LINKS = 12
 _ALONE = re.compile(r"^\s*(BEGIN\s+(IMMEDIATE|EXCLUSIVE)|LOCK\s+TABLE)\b", re.IGNORECASE)
 """After these nobody else writes until the transaction ends."""
 _ADVISORY = re.compile(r"\bpg_(try_)?advisory_(xact_)?lock\s*\(", re.IGNORECASE)
+_ADVISES = frozenset(f"pg_{attempt}advisory_{until}lock" for attempt in ("", "try_") for until in ("", "xact_"))
+"""`select(func.pg_advisory_xact_lock(...))`."""
 _ACQUIRES = re.compile(r"(^|_)(acquire|take|obtain|claim|try)_(\w+_)?lock$", re.IGNORECASE)
 _LOCK = re.compile(r"(^|[._])(advisory_?)?(lock|mutex|semaphore)(ed|ing)?($|[._(])", re.IGNORECASE)
 
@@ -82,7 +84,14 @@ def _locked_before(project: Project, fn: Fn, call: Call) -> bool:
 
 
 def _holds(project: Project, fn: Fn, vid: Vid) -> bool:
-    return bool(_LOCK.search(name_of(fn.file, fn.facts, vid))) or _enters_locked(project, fn, vid)
+    """`with rows_lock(number):`, `with rows_lock(number) if alone else nullcontext():`, `lock, _ = lockers.of(number)` and `with lock:`."""
+    value = fn.unguarded(vid)
+    names = [name_of(fn.file, fn.facts, vid), *(item.name for item in fn.facts.bindings if item.value == vid)]
+    return (
+        any(map(_LOCK.search, names))
+        or _enters_locked(project, fn, vid)
+        or (value[0] == "phi" and any(_holds(project, fn, part) for part in value[1] if part != vid))
+    )
 
 
 def runs_locked(project: Project, fn: Fn) -> bool:
@@ -178,7 +187,7 @@ def _if_asked(project: Project, fn: Fn, call: Call) -> bool:
 
 
 def _locks(project: Project, fn: Fn, call: Call) -> bool:
-    if fn.callee_name(call) == "select_for_update" or any("for_update" in key for key, _ in call.kwargs):
+    if fn.callee_name(call) in ("select_for_update", *_ADVISES) or any("for_update" in key for key, _ in call.kwargs):
         return True  # also of `type(self.row).objects`
     if any(model.orm is not None and model.orm.op == "lock" for model in project.models(fn, call)):
         return True

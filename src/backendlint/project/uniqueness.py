@@ -93,13 +93,29 @@ def of_others(project: Project, raced: Raced) -> bool:
     if _overwrites(raced, table, given):
         return True
     made = {column.name for column in table.columns.values() if _is_made(column)} - given.keys()
-    if made and set(_asked(project, raced, table)) == made == set(table.primary_key):
+    if made and made == set(table.primary_key) and _asks_together(project, raced, table, made):
         return True
     for use in _uses_in(project, raced.fn, raced.check, table):
         looked, put = raced.fn.const(use.value), raced.fn.const(given.get(use.column.name, -1))
         if use.how == "eq" and looked is not ... and put is not ... and looked != put:
             return True
     return False
+
+
+def _asks_together(project: Project, raced: Raced, table: Table, wanted: set[str]) -> bool:
+    """Whether the query compares these columns, with others at most in the same branch: not by the number, else by the name."""
+    asked = set(_asked(project, raced, table))
+    if asked <= wanted:
+        return asked == wanted
+    uses = [(fn, use) for fn, call in _asking(project, raced) for use in _uses_in(project, fn, call, table)]
+    branches = {_branch(fn, use) for fn, use in uses if use.how == "eq"}
+    return asked > wanted and len(branches) == 1
+
+
+def _branch(fn: Fn, use: Use) -> tuple[str, int]:
+    """The innermost block around a condition."""
+    around = [call for call in fn.calls if call.span[:2] <= use.span[:2] and use.span[2:] <= call.span[2:]]
+    return fn.fqn, max((call.block for call in around), default=-1)
 
 
 OVERLAP = 2
@@ -177,16 +193,20 @@ def table_of(project: Project, entity: str) -> Table | None:
     return schema.find(model.name if model is not None else entity)
 
 
+def _asking(project: Project, raced: Raced) -> Iterator[tuple[Fn, Call]]:
+    """The calls that lead from the check to its query."""
+    yield raced.fn, raced.check
+    for edge in project.graph.callees(raced.fn):
+        if edge.call is raced.check:
+            edges, last = project.queries.chain(edge.callee)
+            yield from ((step.caller, step.call) for step in edges if step.call is not None)
+            if last is not None and last.call is not None:
+                yield last.fn, last.call
+
+
 def _asked(project: Project, raced: Raced, table: Table) -> Iterator[str]:
     """The columns that the query before the insert compares for equality."""
-    fn, check = raced.fn, raced.check
-    places = [(fn, check)]
-    for edge in project.graph.callees(fn):
-        if edge.call is check:
-            edges, last = project.queries.chain(edge.callee)
-            places += [(step.caller, step.call) for step in edges if step.call is not None]
-            places += [(last.fn, last.call)] if last is not None and last.call is not None else []
-    for where, call in places:
+    for where, call in _asking(project, raced):
         yield from _compared(project, where, call, table)
         for target in _built_on(project, where, call):
             yield from (
@@ -246,14 +266,18 @@ def _chained(fn: Fn, call: Call) -> Iterator[str]:
 
 
 def _given(raced: Raced, table: Table) -> Iterator[tuple[str, Vid]]:
-    """The columns that the insert sets by keyword, and their values: its own, or those of the object that it adds."""
+    """The columns that the insert sets by keyword, and their values: its own, or those of the object that it adds, also such as
+    that is given one by one (`order.number = number`)."""
     fn, calls = raced.fn, [raced.insert]
     func = fn.facts.values[raced.insert.func]
-    for vid in (*raced.insert.args[:1], *((func[1],) if func[0] == "attr" and func[2] == "save" else ())):
-        value = fn.facts.values[object_root(fn, vid)]
+    added = (*raced.insert.args[:1], *((func[1],) if func[0] == "attr" and func[2] == "save" else ()))
+    roots = {object_root(fn, vid) for vid in added}
+    for root in roots:
+        value = fn.facts.values[root]
         if value[0] == "call":
             calls.append(fn.facts.calls[value[1]])
-    values = {name: vid for call in calls for name, vid in call.kwargs}
+    values = {store.name: store.value for store in fn.facts.stores if object_root(fn, store.base) in roots}
+    values |= {name: vid for call in calls for name, vid in call.kwargs}
     for name, column_name in table.relations().items():
         if name in values:
             values.setdefault(column_name, values[name])

@@ -226,7 +226,7 @@ def _entity(tables: Tables, fn: Fn, vid: Vid, depth: int) -> Table | None:
             return None
         if name in {"query", "select", "delete", "update"} and len(call.args) == 1:
             return tables.classes.get(tables.class_of(fn, call.args[0]))
-        return _entity(tables, fn, call.func, depth + 1) if func[0] == "attr" else None
+        return _entity(tables, fn, call.func, depth + 1) if func[0] in ("attr", "name") else None
     return None
 
 
