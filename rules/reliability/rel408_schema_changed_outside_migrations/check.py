@@ -23,6 +23,10 @@ _ANY_TABLE = re.compile(
 """A table whose name is worked out: as users make tables of their own, there is no migration that could know it."""
 _MADE = re.compile(r"^\s*CREATE\s+(?:UNLOGGED\s+)?TABLE\s+(?:IF\s+NOT\s+EXISTS\s+)?([\w.\"`]+)", re.IGNORECASE)
 _GONE = re.compile(r"^\s*DROP\s+TABLE\s+(?:IF\s+EXISTS\s+)?([\w.\"`]+)", re.IGNORECASE)
+_TABLE = re.compile(
+    r"^\s*(?:CREATE|ALTER|DROP)\s+(?:UNLOGGED\s+)?TABLE\s+(?:IF\s+(?:NOT\s+)?EXISTS\s+)?(?:ONLY\s+)?([\w.\"`]+)",
+    re.IGNORECASE,
+)
 _HARM = {
     "create_all": "a table that it makes has no revision, so the next migration finds it there and fails, and its later changes "
     "never reach production",
@@ -52,6 +56,8 @@ def _created(project: Project, fn: Fn, call: Call, migrated: bool) -> Iterator[H
     func = _made_by(fn, call)
     name = _maker(fn, func) if func >= 0 else ""
     if name not in _MAKERS or not _of_metadata(project, fn, func) or _stamped(project, fn):
+        return
+    if project.data.beside_migrations(_base(project, fn, func)):
         return
     place = fn.location(call.span)
     if name == "drop_all" and only_by_hand(project, fn):
@@ -124,6 +130,20 @@ def _of_metadata(project: Project, fn: Fn, func: int) -> bool:
     return project.is_instance(fn, value[1], "sqlalchemy.MetaData", "flask_sqlalchemy.SQLAlchemy")
 
 
+def _base(project: Project, fn: Fn, func: int) -> str:
+    """The class whose metadata it is: `Base` of `Base.metadata.create_all`."""
+    head, _, last = fn.dotted(func).rpartition(".")[0].rpartition(".")
+    refs = project.resolver.dotted(head, fn.file.module) if last == "metadata" else ()
+    return next((ref.name for ref in refs if ref.kind == "class"), "")
+
+
+def _of_another_database(project: Project, text: str) -> bool:
+    """`ALTER TABLE logs ...`, where the model of that table is of another database than the one that is migrated."""
+    match = _TABLE.match(text)
+    table = project.data.sqlalchemy.find(match[1]) if match is not None else None
+    return table is not None and project.data.beside_migrations(table.owner)
+
+
 def _scratch(project: Project) -> set[tuple[str, str]]:
     """Tables, with the file, that functions of one file make and others of it drop: they are there for a while only. One that a
     function drops to make it anew stays."""
@@ -152,7 +172,12 @@ def _executed(project: Project, inside: frozenset[str]) -> Iterator[Hit]:
         match = _DDL.match(text.text)
         if project.data.dialect and text.dialect not in {"", project.data.dialect}:
             continue  # another database than the one that is migrated
-        if match is None or _TEMPORARY.search(text.text[:120]) or project.layer(fn) == "command":
+        if (
+            match is None
+            or _of_another_database(project, text.text)
+            or _TEMPORARY.search(text.text[:120])
+            or project.layer(fn) == "command"
+        ):
             continue
         if _PARTITION.search(text.text) or _TOGGLE.match(text.text) or only_by_hand(project, fn):
             continue

@@ -39,7 +39,12 @@ def check(project: Project) -> Iterator[Hit]:
     """Each framework's models against its own migrations, as far as both were read completely."""
     data = project.data
     if data.alembic:
-        yield from _compare(project, data.sqlalchemy.tables, data.alembic_schema, "Alembic", _all_read(data.alembic))
+        models = {
+            name: table
+            for name, table in data.sqlalchemy.tables.items()
+            if data.alembic_schema.find(name) is not None or not data.beside_migrations(table.owner)
+        }
+        yield from _compare(project, models, data.alembic_schema, "Alembic", _all_read(data.alembic))
     if data.django_history.migrations:
         apps = {migration.id.partition(".")[0].lower() for migration in data.django_history.migrations}
         models = {

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from backendlint.facts.model import FileFacts
 from backendlint.findings.model import Hit, Location
+from backendlint.project.metadata import base_of, migrated_bases
 from backendlint.project.schema.alembic import is_revision, read_alembic
 from backendlint.project.schema.apply import apply
 from backendlint.project.schema.ddl import read_script
@@ -153,6 +154,16 @@ class Data:
         """Paths of all migrations, also of those that are squashed or in archives, which nothing runs any more."""
         scripts = (file.path for file in self._files if is_revision(file))
         return self.django_history.paths.union((migration.path for migration in self.migrations), scripts)
+
+    @cached_property
+    def _migrated_bases(self) -> frozenset[str]:
+        return migrated_bases(self._project)
+
+    def beside_migrations(self, owner: str) -> bool:
+        """Whether a class is a model, or the base of some, that Alembic's env.py makes no revisions for: of another database."""
+        cls = self._project.classes.get(owner)
+        base = base_of(self._project, cls) if cls is not None and self._migrated_bases else ""
+        return bool(base) and base not in self._migrated_bases
 
     @cached_property
     def sent_by_migrations(self) -> frozenset[str]:
