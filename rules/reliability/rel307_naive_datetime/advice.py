@@ -23,7 +23,17 @@ from backendlint.api import (
 )
 
 from .settings import runs_in_utc
-from .uses import SOUND_USES, is_local, local_times, stripped_times, times_of, uses_of
+from .uses import (
+    SOUND_USES,
+    is_local,
+    isoformats,
+    local_times,
+    says_utc,
+    stripped_times,
+    text_in_utc,
+    times_of,
+    uses_of,
+)
 
 _NAME = re.compile(r"(^|_|[a-z])(N|n)ame$")
 
@@ -62,11 +72,7 @@ def _told_apart(fn: Fn, call: Call) -> bool:
 
 def _names(fn: Fn, call: Call) -> bool:
     """`{"JobName": now.isoformat()}`: a text that tells one thing from others."""
-    times = times_of(fn, call.value)
-    shorts = {
-        vid for vid in fn.made_by("attr") if fn.facts.values[vid][1] in times and fn.facts.values[vid][2] == "isoformat"
-    }
-    texts = {other.value for other in fn.calls if other.func in shorts}
+    texts = isoformats(fn, call)
     labelled = [item for other in fn.calls for item in other.kwargs]
     labelled += [
         (str(fn.const(key)), vid)
@@ -75,21 +81,12 @@ def _names(fn: Fn, call: Call) -> bool:
         if key >= 0
     ]
     named = {vid for key, vid in labelled if _NAME.search(key)}
-    return bool(texts) and len(uses_of(fn, times)) == len(shorts) and texts <= named
+    return bool(texts) and len(uses_of(fn, times_of(fn, call.value))) == len(texts) and texts <= named
 
 
 def _written_as_utc(fn: Fn, call: Call, model: CallModel) -> bool:
-    """`datetime.utcnow().isoformat() + "Z"`: what is written says that it is UTC."""
-    uses = uses_of(fn, times_of(fn, call.value))
-    texts = [other.value for other in fn.calls if fn.value(other.func)[1:] == (call.value, "isoformat")]
-    if is_local(model) or len(uses) != 1 or len(texts) != 1:
-        return False
-    for value in fn.facts.values:
-        if value[:2] == ("binop", "+") and value[2] == texts[0]:
-            return fn.const(value[3]) in ("Z", "+00:00")
-        if value[0] == "fmt" and texts[0] in (*value[2], *(fn.value(part)[1] for part in value[2])):
-            return str(fn.const(value[2][-1])).startswith(("Z", "+00:00"))
-    return False
+    """`datetime.utcnow().isoformat() + "Z"`."""
+    return not is_local(model) and len(uses_of(fn, times_of(fn, call.value))) == 1 and says_utc(fn, call)
 
 
 def profile_in(project: Project, fn: Fn) -> Profile | None:
@@ -126,6 +123,12 @@ def _said_to_be(fn: Fn, call: Call) -> bool:
 
 
 def _only_shown(fn: Fn, call: Call) -> bool:
-    """`f"{datetime.utcnow()}"`: a text for people, or one that only has to differ from the last."""
+    """`f"{datetime.utcnow()}"`, `f"dump-{now.isoformat()}.csv"`: a text for people, or one that only has to differ from the last."""
+    shown = isoformats(fn, call)
     uses = uses_of(fn, times_of(fn, call.value))
-    return bool(uses) and all(value[0] == "fmt" for value in uses)
+    texts = uses_of(fn, shown) if shown else []
+    return (
+        bool(uses)
+        and all(value[0] == "fmt" or (value[0] == "attr" and value[2] == "isoformat" and bool(texts)) for value in uses)
+        and all(value[0] == "fmt" and not text_in_utc(fn, value, shown) for value in texts)
+    )

@@ -10,7 +10,7 @@ from functools import partial
 from backendlint.api import FEW, Clocks, Fn, Hit, KeptTimes, Profile, Project, Vid, by_style, told_once
 
 from .makers import Naive, handed_on, made_here, told_already
-from .settings import program, programs_of, runs_in_utc, values_of
+from .settings import program, programs_of, runs_in_utc, zones_of
 from .styles import ADVICE, STYLES, Times, style_of
 
 ALIKE = 2
@@ -32,7 +32,7 @@ def check(project: Project) -> Iterator[Hit]:
 
 def _judged(times: Times, functions: Iterable[Fn]) -> Iterator[tuple[Hit, str]]:
     """Each hit, and the style of the project that it is one of: told once; "" where it is told for itself."""
-    zones = values_of(times.project, "USE_TZ")
+    zones = zones_of(times.project)
     usual: Profile | None = "strict" if zones == {False} else None  # the whole project, its database included, has none
     utc = runs_in_utc(times.project)
     shifts = "" if utc else ", an hour off when the clocks change"

@@ -9,9 +9,9 @@ from typing import NamedTuple
 from backendlint.api import Call, CallModel, Fn, Hit, Location, Profile, Project, Vid, argument_of, declares_date
 
 from .advice import profile_in, profile_of
-from .settings import asks_setting
+from .settings import asks_setting, runs_in_utc
 from .sound import beside_naive, is_sound, read_as_date, waits_until
-from .uses import given_zone, is_local, taken_for_local, times_of
+from .uses import given_zone, is_local, says_utc, taken_for_local, times_of
 
 _RELABELLED = (
     "This is the server's local time, which `replace(tzinfo=...)` only calls another zone's: wrong by hours wherever the server's clock "
@@ -20,6 +20,10 @@ _RELABELLED = (
 _TAKEN_FOR_LOCAL = (
     "`{}()` is a time in UTC without a zone, which `timestamp()` and `astimezone()` take for local time: wrong by hours wherever the "
     "server's clock is not set to UTC; ask for `datetime.now(UTC)`."
+)
+_SAID_TO_BE_UTC = (
+    "This is the server's local time, but what is written of it ends as times in UTC do: wrong by hours wherever the server's clock is "
+    "not set to UTC; ask for `datetime.now(UTC)`."
 )
 _ASKED_ANEW = (
     "`{}()` of a time asks the server's clock anew, without a zone: what that time says plays no part; read it from the time "
@@ -63,6 +67,8 @@ def made_here(project: Project, fn: Fn, usual: Profile | None) -> Iterator[Naive
             hit = _hit(fn, fn.location(call.span), model, usual or profile_of(project, fn, call, model))
             if given_zone(fn, call):
                 hit = replace(hit, message=_RELABELLED)
+            elif is_local(model) and says_utc(fn, call) and not runs_in_utc(project):
+                hit = replace(hit, message=_SAID_TO_BE_UTC, profile=usual or profile_in(project, fn))
             elif taken_for_local(fn, call, model):
                 hit = replace(hit, message=_TAKEN_FOR_LOCAL.format(fn.callee_name(call)))
             elif _of_a_time(project, fn, call, model):
@@ -108,7 +114,7 @@ def _of_a_time(project: Project, fn: Fn, call: Call, model: CallModel) -> bool:
 def told_already(naive: Naive) -> bool:
     """Whether the message says what is wrong whatever the project does elsewhere."""
     return (
-        naive.hit.message == _RELABELLED
+        naive.hit.message in (_RELABELLED, _SAID_TO_BE_UTC)
         or " for local time" in naive.hit.message
         or " asks the server's clock anew" in naive.hit.message
     )

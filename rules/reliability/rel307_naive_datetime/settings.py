@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from backendlint.api import Fn, Project, of_all_modules, operands
+from backendlint.api import FileFacts, Fn, Project, of_all_modules, operands
 
+_GONE = ("django.core.urlresolvers", "django.conf.urls.patterns")
+"""Modules and functions that Django 2 has no more."""
 _UTC_NAMES = frozenset(["UTC", "Etc/UTC", "GMT", "Etc/GMT"])
 
 
@@ -25,6 +27,16 @@ def runs_in_utc(project: Project) -> bool:
 def values_of(project: Project, setting: str) -> set[object]:
     """What the project's modules set it to."""
     return {module.const(vid) for module, vid in of_all_modules(project, setting)}
+
+
+def zones_of(project: Project) -> set[object]:
+    """What is said of `USE_TZ`; where nothing is, Django took it for False until 5.0."""
+    said = values_of(project, "USE_TZ")
+    return said or ({False} if any(map(_is_of_old_django, project.files.values())) else set())
+
+
+def _is_of_old_django(file: FileFacts) -> bool:
+    return "django" in file.packages and any(item.target.startswith(_GONE) for item in file.imports)
 
 
 def asks_setting(fn: Fn, block: int) -> bool:

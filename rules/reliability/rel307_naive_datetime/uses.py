@@ -8,6 +8,8 @@ ANYWHERE = ("second", "microsecond")
 """What clocks show alike in all zones."""
 SOUND_USES = frozenset(["timestamp", "timetuple", "astimezone", *ANYWHERE])
 """What is right for a naive local time too: these take it for local."""
+_FOR_LOCAL = ("timestamp", "astimezone")
+_UNBOUND = frozenset(f"datetime.datetime.{name}" for name in _FOR_LOCAL)
 SAME = ("guard", "binop")
 
 
@@ -16,10 +18,14 @@ def is_local(model: CallModel) -> bool:
 
 
 def taken_for_local(fn: Fn, call: Call, model: CallModel) -> bool:
-    """`utcnow().timestamp()`, `(utcnow() + span).astimezone(zone)`."""
-    utc = model.name.rpartition(".")[2] in ("utcnow", "utcfromtimestamp")
-    reads = (fn.value(vid) for item in times_of(fn, call.value, SAME) for vid in fn.made_of(item)) if utc else ()
-    return any(value[0] == "attr" and value[2] in ("timestamp", "astimezone") for value in reads)
+    """`utcnow().timestamp()`, `(utcnow() + span).astimezone(zone)`, `datetime.timestamp(utcnow())`."""
+    if model.name.rpartition(".")[2] not in ("utcnow", "utcfromtimestamp"):
+        return False
+    times = times_of(fn, call.value, SAME)
+    reads = (fn.value(vid) for item in times for vid in fn.made_of(item))
+    return any(value[0] == "attr" and value[2] in _FOR_LOCAL for value in reads) or any(
+        fn.dotted(other.func) in _UNBOUND and not times.isdisjoint(other.args[:1]) for other in fn.calls
+    )
 
 
 def stripped_times(fn: Fn) -> set[Vid]:
@@ -79,3 +85,41 @@ def given_zone(fn: Fn, call: Call) -> bool:
 
 def calls_with(fn: Fn, times: set[Vid]) -> list[Call]:
     return [call for call in fn.calls if not times.isdisjoint(call.passed)]
+
+
+def isoformats(fn: Fn, call: Call) -> set[Vid]:
+    """The texts that `isoformat()` makes of the time."""
+    return {other.value for other in _texts(fn, call, "isoformat")}
+
+
+def says_utc(fn: Fn, call: Call) -> bool:
+    """`datetime.now().isoformat() + "Z"`, `now.strftime("%H:%M:%SZ")`: what is written says that it is UTC."""
+    if any(_ends_in_utc(fn.const(vid)) for other in _texts(fn, call, "strftime") for vid in other.args[:1]):
+        return True
+    texts = isoformats(fn, call)
+    return bool(texts) and any(
+        value[2] in texts and _begins_with_utc(fn, value[3])
+        if value[:2] == ("binop", "+")
+        else value[0] == "fmt" and text_in_utc(fn, value, texts)
+        for value in fn.facts.values
+    )
+
+
+def text_in_utc(fn: Fn, value: Value, texts: set[Vid]) -> bool:
+    """`f"{now.isoformat()}Z"`."""
+    parts = [part if part in texts else fn.unguarded(part)[1] for part in value[2]]
+    return any(part in texts and _begins_with_utc(fn, then) for part, then in zip(parts, value[2][1:], strict=False))
+
+
+def _texts(fn: Fn, call: Call, name: str) -> list[Call]:
+    times = times_of(fn, call.value)
+    shorts = {vid for vid in fn.made_by("attr") if fn.value(vid)[1] in times and fn.value(vid)[2] == name}
+    return [other for other in fn.calls if other.func in shorts]
+
+
+def _begins_with_utc(fn: Fn, vid: Vid) -> bool:
+    return str(fn.const(vid)).startswith(("Z", "+00:00"))
+
+
+def _ends_in_utc(form: object) -> bool:
+    return isinstance(form, str) and form.endswith(("Z", "+00:00")) and not form.endswith("%Z")

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
-from backendlint.facts.model import Call, Vid
+from backendlint.facts.model import Call, Store, Vid
 from backendlint.project.binding import object_root
 from backendlint.project.entities import Cls, Fn
 from backendlint.project.uses import operands
@@ -19,6 +20,9 @@ LOCAL = frozenset(["now", "today", "fromtimestamp"])
 _UTC = frozenset(["utcnow", "utcfromtimestamp"])
 _IN_UTC = ("GMT", "UTC", "Z")
 """How formats of times end that are UTC by what is written."""
+_OF_DAY = re.compile(r"%[HIcXsfTRr]")
+"""Parts of formats that say when of a day."""
+DAY = "day"
 _DATES = frozenset(["Date", "DATE", "DateField"])
 _ASKING = frozenset(["Q", "filter", "exclude", "get", "update"])
 """What takes fields and how they compare by keywords, in Django."""
@@ -28,7 +32,8 @@ MAX_DEPTH = 4
 
 
 def clock(project: Project, fn: Fn, vid: Vid, depth: int = MAX_DEPTH) -> str:
-    """`local` or `utc` for a time without a zone, by what made it; "" where that is not known."""
+    """`local` or `utc` for a time without a zone, by what made it, `day` for one read from a text that holds no more; "" where
+    that is not known."""
     value = fn.unguarded(vid)
     if depth and value[0] == "binop" and value[1] in ("+", "-") and _is_span(project, fn, value[3]):
         return clock(project, fn, value[2], depth - 1)
@@ -45,6 +50,8 @@ def clock(project: Project, fn: Fn, vid: Vid, depth: int = MAX_DEPTH) -> str:
             return "utc"
         if short == "strptime" and len(call.args) == 2:
             pattern = str(fn.const(call.args[1]))
+            if "%d" in pattern and not _OF_DAY.search(pattern):
+                return DAY
             return "utc" if "%z" not in pattern and pattern.endswith(_IN_UTC) else ""
     return ""
 
@@ -63,7 +70,7 @@ def measures(project: Project, fn: Fn, call: Call) -> bool:
         for value in reads
     ]
     return bool(reads) and all(
-        pair and all(vid in times or clock(project, fn, vid) == own for vid in pair) for pair in sides
+        pair and all(vid in times or clock(project, fn, vid) in (own, DAY) for vid in pair) for pair in sides
     )
 
 
@@ -128,15 +135,33 @@ def _until(project: Project, fn: Fn, call: Call, times: set[Vid]) -> bool:
 
 
 def into_dates(project: Project, fn: Fn, call: Call) -> bool:
-    """Whether the time, perhaps moved by a span, is given to nothing but columns and fields that hold a day."""
-    times = _shifted(project, fn, call.value)
+    """Whether the time, perhaps moved by a span or one of several, is given to nothing but columns and fields that hold a day."""
+    times = _or_others(fn, _shifted(project, fn, call.value))
     passes = [other for other in fn.calls if not times.isdisjoint(other.passed)]
+    stores = [item for item in fn.facts.stores if item.value in times]
     return (
-        _users(fn, times) - {other.value for other in passes} <= times
-        and not kept(fn, times)
-        and bool(passes)
+        {vid for vid in _users(fn, times) if fn.value(vid)[0] != "setattr"} - {other.value for other in passes} <= times
+        and not any(back.value in times for back in fn.facts.returns)
+        and bool(passes or stores)
         and all(_fills_dates(project, fn, item, times) for item in passes)
+        and all(_is_date(project, fn, item) for item in stores)
     )
+
+
+def _or_others(fn: Fn, times: set[Vid]) -> set[Vid]:
+    """With what is the time in one branch, and something else in another."""
+    found = set(times)
+    for vid, value in enumerate(fn.facts.values):
+        if (value[0] == "phi" and not found.isdisjoint(value[1])) or (value[0] == "guard" and value[1] in found):
+            found.add(vid)
+    return found
+
+
+def _is_date(project: Project, fn: Fn, store: Store) -> bool:
+    """`bill.day = datetime.today()`."""
+    classes = [project.classes.get(ref.name) for ref in project.refs(fn, store.base)] if store.name else []
+    declared = [(cls.owner, cls.facts.attributes.get(store.name, -1)) for cls in classes if cls is not None]
+    return bool(declared) and all(vid >= 0 and declares_date(owner, vid) for owner, vid in declared)
 
 
 def _fills_dates(project: Project, fn: Fn, call: Call, times: set[Vid]) -> bool:
