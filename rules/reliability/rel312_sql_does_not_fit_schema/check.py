@@ -24,6 +24,9 @@ _DEFINED = re.compile(r"\bCREATE\s+(?:OR\s+REPLACE\s+)?(?:AGGREGATE|FUNCTION)\s+
 _FILLED = re.compile(r"%(?:\(\w+\))?s")
 """A placeholder that the driver fills in, wherever it stands: `'%s'` is the text '5' for a 5, which the column takes."""
 _BY_HAND = re.compile(r"(?:^|/)(?:scripts?|tools|bin|ad[_-]?hoc|one[_-]?offs?)/", re.IGNORECASE)
+_STORES = re.compile(
+    r"^\s*(?:INSERT|UPDATE|DELETE|CREATE|ALTER|DROP|MERGE|TRUNCATE|WITH|BEGIN)\b", re.IGNORECASE | re.MULTILINE
+)
 _CATALOG = re.compile(r"\b(information_schema|to_regclass|sqlite_master|pg_tables|pg_class)\b", re.IGNORECASE)
 MANY = 2
 """A project that speaks to more kinds of databases than that has texts whose kind cannot be told."""
@@ -33,9 +36,22 @@ ALIKE = 0.8
 
 def check(statement: SqlStatement) -> Iterator[Hit]:
     """All checks that the statement admits; a .sql file among the scripts is run by somebody who sees it fail."""
-    by_hand = statement.source.role == "file" and _BY_HAND.search(statement.path)
     for hit in _checked(statement):
-        yield replace(hit, profile="strict") if by_hand else hit
+        yield replace(hit, profile="strict") if _by_hand(statement) else hit
+
+
+def _by_hand(statement: SqlStatement) -> bool:
+    """Whether the statement is of a file among scripts, or of one with nothing but queries that no code names, nor its folder."""
+    if statement.source.role != "file" or _BY_HAND.search(statement.path):
+        return statement.source.role == "file"
+    if _STORES.search(statement.source.text):
+        return False
+    folder, _, name = statement.path.rpartition("/")
+    alone = folder and not any(path.startswith(f"{folder}/") for path in statement.project.files)
+    known = [name, name.removesuffix(".sql"), *([folder.rpartition("/")[2]] if alone else ())]
+    named = re.compile(rf"(?:^|[/\\])(?:{'|'.join(map(re.escape, known))})[/\\]?$")
+    texts = (fn.value(vid)[1] for fn in statement.project.all_functions() for vid in fn.made_by("const"))
+    return not any(isinstance(text, str) and named.search(text) for text in texts)
 
 
 def _checked(statement: SqlStatement) -> Iterator[Hit]:
