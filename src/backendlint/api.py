@@ -132,7 +132,7 @@ from backendlint.project.setters import handed_updates
 from backendlint.project.sought import shared_row
 from backendlint.project.sqltext.orm import Use as ColumnUse
 from backendlint.project.sqltext.statements import Statement as SqlStatement
-from backendlint.project.stages import develops, develops_in, on_own_machine
+from backendlint.project.stages import develops, develops_in, for_trial, on_own_machine
 from backendlint.project.steps import Durable, closed_steps, durable_steps, related
 from backendlint.project.sums import Part, Sum, duration, terms
 from backendlint.project.taint import Flow, Origin
@@ -288,6 +288,7 @@ __all__ = [
     "for_developers",
     "for_development",
     "for_tests",
+    "for_trial",
     "functions_in",
     "given",
     "grows",

@@ -90,9 +90,9 @@ def _worked_out(project: Project, fn: Fn, store: Store) -> bool:
 
 
 def _is_result(project: Project, fn: Fn, vid: Vid, key: Vid) -> bool:
-    """Whether a function's answer, which is not made of what a client sends beside the key."""
+    """Whether a function's answer or a part of it, which is not made of what a client sends beside the key."""
     value = fn.unguarded(vid)
-    while value[0] == "await":
+    while value[0] in ("await", "item", "attr"):
         value = fn.unguarded(value[1])
     if value[0] != "call":
         return False

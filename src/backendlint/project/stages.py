@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
-from backendlint.facts.model import FileFacts, Vid
+from backendlint.facts.model import FileFacts, Value, Vid
 from backendlint.project.entities import Cls, Fn
 from backendlint.project.loops import block_at
 from backendlint.project.taint.naming import identifier_words
@@ -34,7 +34,8 @@ _SAMPLES = frozenset({"factory", "polyfactory", "model_bakery", "mixer"})
 
 
 _TRIAL = re.compile(
-    r"((is|in|run|running|under)_)?(debug|tests?|testing|dev|develop|development)(_mode|_env|ing)?", re.IGNORECASE
+    r"((is|in|run|running|under)_)?(debug|tests?|testing|dev|develop|development)(_mode|_env|ing)?|(celery_)?(task_)?always_eager",
+    re.IGNORECASE,
 )
 """What a switch for development or tests is called."""
 _REAL = frozenset({"prod", "production", "live", "staging"})
@@ -57,8 +58,16 @@ def _asks_trial(fn: Fn, test: Vid, truth: bool) -> bool:
         same = value[1][0] in ("==", "in", "is")
         said = {str(fn.const(vid)).lower() for vid in (*value[2], *ingredients(fn.facts, value[2]))}
         return (bool(said & (_STAGES | _RUNNERS)) and truth == same) or (bool(said & _REAL) and truth != same)
-    name = str(value[-1]).rpartition(".")[2] if value[0] in ("name", "attr") else ""
-    return truth and _TRIAL.fullmatch(name) is not None
+    return truth and _TRIAL.fullmatch(_setting(fn, value)) is not None
+
+
+def _setting(fn: Fn, value: Value) -> str:
+    """`settings.TESTING`, `app.config["TESTING"]`, `app.config.get("TESTING")`."""
+    if value[0] in ("name", "attr"):
+        return str(value[-1]).rpartition(".")[2]
+    call = fn.calls[value[1]] if value[0] == "call" else None
+    asked = value[2] if value[0] == "item" else call.args[0] if call is not None and call.args else -1
+    return str(fn.const(asked)) if call is None or fn.callee_name(call) == "get" else ""
 
 
 def develops(project: Project, file: FileFacts, setting: str = "") -> bool:
