@@ -106,7 +106,11 @@ def check(project: Project) -> Iterator[Hit]:
     declared |= exact
     for fn in project.reviewed():
         for call in fn.calls:
-            yield from _columns(project, fn, call, declared)
+            yield from (
+                hit
+                for hit in _columns(project, fn, call, declared)
+                if tuple(identifier_words(_field_of(hit))) not in shares
+            )
     if _writes_tables(project):
         yield from _tables(project)
     for fn, call in project.graph.calls_of("builtins.float"):
