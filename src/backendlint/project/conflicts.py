@@ -6,7 +6,7 @@ from collections import deque
 from collections.abc import Iterable, Iterator
 from typing import TYPE_CHECKING
 
-from backendlint.facts.model import Call
+from backendlint.facts.model import Call, Vid
 from backendlint.facts.within import below
 from backendlint.project.calls import Edge
 from backendlint.project.entities import Fn
@@ -126,7 +126,9 @@ def _stores(project: Project, fn: Fn, call: Call) -> bool:
 
 def handles_conflict(project: Project, fn: Fn, block: int, broad: bool = True) -> bool:
     """Whether a failed insert (a violated constraint) is caught around the block; `broad`: also by `except Exception`."""
-    for _, types in project.exceptions.handlers(fn, block):
+    for number, types in project.exceptions.handlers(fn, block):
+        if _asks_for_conflict(project, fn, number):
+            return True
         for name in types:
             if name in ("builtins.Exception", "builtins.BaseException"):
                 if broad:
@@ -138,6 +140,26 @@ def handles_conflict(project: Project, fn: Fn, block: int, broad: bool = True) -
             ):
                 return True
     return False
+
+
+def _asks_for_conflict(project: Project, fn: Fn, handler: int) -> bool:
+    """`except StorageError as error:`, `if isinstance(error.__cause__, IntegrityError): ...`."""
+    if fn.facts.blocks[handler].kind != "except":
+        return False
+    inside = below(fn.facts, handler)
+    asked = (
+        call.args[1]
+        for call in fn.calls
+        if call.block in inside and len(call.args) == 2 and fn.dotted(call.func) == "builtins.isinstance"
+    )
+    names = (ref.name for vid in asked for part in _listed(fn, vid) for ref in project.refs(fn, part))
+    return any(project.exception_kind(name) == "integrity" for name in names)
+
+
+def _listed(fn: Fn, vid: Vid) -> tuple[Vid, ...]:
+    """The value, or the parts of a tuple."""
+    value = fn.unguarded(vid)
+    return tuple(value[1]) if value[0] == "tuple" else (vid,)
 
 
 def _stands_for(project: Project, fn: Fn, block: int, name: str) -> bool:

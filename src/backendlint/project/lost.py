@@ -23,6 +23,8 @@ if TYPE_CHECKING:
     from backendlint.project.writes import Write
 
 _VERSION = re.compile(r"version|revision|etag|lock", re.IGNORECASE)
+VERSION = re.compile(r"(?:\b|_)(?:version|revision|etag)(?:\b|_)", re.IGNORECASE)
+"""What a condition compares so that none but the first of two changes is made."""
 _ARITHMETIC = ("+", "-", "*", "/", "//")
 _UPDATE = re.compile(r"\s*UPDATE\s+[\"`]?(\w+)", re.IGNORECASE)
 _NO_AMOUNT = frozenset({"bool", "date", "time", "timestamp", "interval", "uuid", "json", "bytes", "network"})
@@ -418,7 +420,7 @@ def settings(fn: Fn, call: Call) -> Iterator[tuple[str, Vid]]:
 
 
 def compared(fn: Fn, chain: list[Call], key: str) -> bool:
-    """Whether a condition of the statement names the column: compare and swap, or a floor."""
+    """Whether a condition of the statement names the column: compare and swap, or a floor; or the row's version."""
     for call in chain:
         if fn.callee_name(call) in ("where", "filter", "filter_by"):
             todo, seen = list(call.args), set[Vid]()
@@ -428,12 +430,16 @@ def compared(fn: Fn, chain: list[Call], key: str) -> bool:
                     continue
                 seen.add(vid)
                 value = fn.facts.values[vid]
-                if str(value[-1]).rpartition(".")[2] == key and value[0] in ("attr", "name"):
+                if value[0] in ("attr", "name") and _swaps(str(value[-1]).rpartition(".")[2], key):
                     return True
                 todo += operands(value)
-            if any(name.partition("__")[0] == key for name, _ in call.kwargs):
+            if any(_swaps(name.partition("__")[0], key) for name, _ in call.kwargs):
                 return True
     return False
+
+
+def _swaps(name: str, key: str) -> bool:
+    return name == key or VERSION.search(name) is not None
 
 
 def _read_of(project: Project, write: Write, key: str, vid: Vid) -> Iterator[Call]:

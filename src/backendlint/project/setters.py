@@ -10,7 +10,7 @@ from backendlint.facts.model import Call, Vid
 from backendlint.project.binding import bind, object_root
 from backendlint.project.calls import Edge
 from backendlint.project.entities import Fn
-from backendlint.project.lost import Stale, chain_of, compared, settings, sums
+from backendlint.project.lost import VERSION, Stale, chain_of, compared, settings, sums
 from backendlint.project.races import FROM, asked
 from backendlint.project.rowlocks import FOR_UPDATE, locked, serialized
 from backendlint.project.transactions import before, exclusive
@@ -50,7 +50,7 @@ def handed_updates(project: Project) -> Iterator[Stale]:
 def _by_text(project: Project) -> Iterator[Setter]:
     for text in project.data.texts:
         match = _UPDATE.match(text.text) if text.fn is not None and text.call is not None and not text.holes else None
-        if match is None or text.fn is None:
+        if match is None or text.fn is None or VERSION.search(match[3]):
             continue
         for part in _ASSIGNED.finditer(match[2]):
             if not re.search(rf"\b{part[1]}\b", match[3]):  # compared with what was read, or kept above a limit
@@ -104,13 +104,38 @@ def _read_for(project: Project, setter: Setter, edge: Edge) -> Call | None:
     assert call is not None
     for vid, part in bind(fn, call, edge.callee).get(setter.number, ()):
         for side in sums(fn, vid) if not part else ():
-            value = fn.unguarded(side)
-            name = value[2] if value[0] == "attr" else fn.const(value[2]) if value[0] == "item" else ""
-            made = fn.facts.values[object_root(fn, value[1])] if name == setter.column else ("",)
-            read = fn.facts.calls[made[1]] if made[0] == "call" else None
+            read = _asked_for(project, fn, side, setter.column)
             if read is not None and _of_table(project, fn, read, setter) and not serialized(project, fn, read):
                 return read if before(read.span, call.span) and not exclusive(fn, read.block, call.block) else None
     return None
+
+
+def _asked_for(project: Project, fn: Fn, vid: Vid, column: str) -> Call | None:
+    """The call that gave the old value: `repo.get(id)` of `repo.get(id)["total"]`, or `repo.total_of(id)`, which gives that alone."""
+    value = fn.unguarded(vid)
+    if value[0] == "await":
+        value = fn.unguarded(value[1])
+    if value[0] == "call":
+        call = fn.facts.calls[value[1]]
+        targets = project.targets(fn, call)
+        return call if targets and all(_gives(target, column) for target in targets) else None
+    name = value[2] if value[0] == "attr" else fn.const(value[2]) if value[0] == "item" else ""
+    made = fn.facts.values[object_root(fn, value[1])] if name == column else ("",)
+    return fn.facts.calls[made[1]] if made[0] == "call" else None
+
+
+def _gives(fn: Fn, column: str) -> bool:
+    """`return row["total"] if row else 0`."""
+    found = [fn.unguarded(part) for vid in fn.returned for part in _ways(fn, vid)]
+    return any(
+        value[2] == column if value[0] == "attr" else value[0] == "item" and fn.const(value[2]) == column
+        for value in found
+    )
+
+
+def _ways(fn: Fn, vid: Vid) -> tuple[Vid, ...]:
+    value = fn.unguarded(vid)
+    return tuple(value[1]) if value[0] == "phi" else tuple(value[2]) if value[0] == "bool" else (vid,)
 
 
 def _asking(project: Project, fn: Fn) -> Iterator[Fn]:
