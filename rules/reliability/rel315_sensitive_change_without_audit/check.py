@@ -5,7 +5,6 @@ from collections.abc import Iterator
 
 from backendlint.api import (
     Call,
-    Cls,
     Edge,
     Fn,
     Hit,
@@ -19,26 +18,15 @@ from backendlint.api import (
     receiver,
 )
 
-AUDIT = re.compile(
-    r"audit|activity_?log|log_?activity|(log|record|track|save|write)_?(action|event|change|history|activity)|LogEntry|history_?(entry|record)|event_?log|journal(?!is[tm])",
-    re.IGNORECASE,
-)
-SENSITIVE = re.compile(
-    r"delete|remove|destroy|purge|ban|block|role|permission|password|grant|revoke|transfer|refund|withdraw|payout|charge|approve|reject|disable|"
-    r"enable|suspend|deactivate|activate|promote|demote|impersonate|reset|cancel|close|lock|owner|limit|price|credit|salary|(change|update|set)[_-]?email|email[_-]?change",
-    re.IGNORECASE,
-)
+from .records import AUDIT, PASSING, SENSITIVE, audit, makes_missing
+from .siblings import unlike_siblings
+
 LOADING = re.compile(r"_?(get|load|ensure|fetch|find)_", re.IGNORECASE)
 JOURNAL = re.compile(
     r"(^|[/_])(audit\w*|(action|event|activity|change)?logs?|logging|journals?|histor(y|ies)|activit(y|ies)|events?)(?=[/_.]|$)",
     re.IGNORECASE,
 )
 """Places of modules that are about such records: all their functions keep one."""
-PASSING = re.compile(
-    r"session|token|cache|draft|notification|filter|bookmark|favou?rite|(blob|chunk\w*|multipart|pending|te?mp\w*)_?upload",
-    re.IGNORECASE,
-)
-"""What comes and goes anyway: its deletion is no matter for an audit."""
 TRIFLES = re.compile(
     r"avatar|picture|thumbnail|bookmark|favou?rite|(^|_|/)(like|follow|starred|star)s?(_|/|$)", re.IGNORECASE
 )
@@ -55,8 +43,12 @@ def check(project: Project) -> Iterator[Hit]:
         found = sensitive_change(project, route)
         if found is not None:
             sensitive.append((route, *found))
+    places = set[Location]()
     for group in by_application(sensitive):
-        yield from unrecorded(project, group)
+        for hit in unrecorded(project, group):
+            places.add(hit.location)
+            yield hit
+    yield from (hit for hit in unlike_siblings(project) if hit.location not in places)
 
 
 def by_application(sensitive: list[Change]) -> list[list[Change]]:
@@ -69,12 +61,12 @@ def by_application(sensitive: list[Change]) -> list[list[Change]]:
 
 def unrecorded(project: Project, sensitive: list[Change]) -> Iterator[Hit]:
     """The changes of one application that leave no record, where most of its others do."""
-    records = {id(item[0]): audit(project, item[0], frozenset()) for item in sensitive}
+    records = {id(item[0]): recorded(project, item[0], frozenset()) for item in sensitive}
     journals = frozenset(fn.path for fn in records.values() if fn is not None and JOURNAL.search(fn.path))
     kept: list[tuple[Route, Fn]] = []
     changes: list[Change] = []
     for item in sensitive:
-        record = records[id(item[0])] or (audit(project, item[0], journals) if journals else None)
+        record = records[id(item[0])] or (recorded(project, item[0], journals) if journals else None)
         if record is not None:
             kept.append((item[0], record))
         else:
@@ -82,6 +74,11 @@ def unrecorded(project: Project, sensitive: list[Change]) -> Iterator[Hit]:
     for home in sorted({home_of(project, route) for route, _ in kept}):
         own = [item for item in kept if home_of(project, item[0]) == home]
         yield from untold(project, own, [item for item in changes if home_of(project, item[0]) == home])
+
+
+def recorded(project: Project, route: Route, journals: frozenset[str]) -> Fn | None:
+    """What the route keeps its record with."""
+    return audit(project, route.handler, journals) if route.handler is not None else None
 
 
 def home_of(project: Project, route: Route) -> str:
@@ -146,49 +143,12 @@ def aside(project: Project, edge: Edge) -> bool:
     return edge.caller.inside(call.block, "except") is not None or makes_missing(project, edge.caller, call)
 
 
-def makes_missing(project: Project, fn: Fn, call: Call) -> bool:
-    """Whether the call inserts what was looked for and not found."""
-    return any(raced.insert.value == call.value for raced in project.checked_inserts(fn))
-
-
 def _place(fn: Fn, chain: tuple[Edge, ...]) -> str:
     """The names by which the deletion is called: `self.login_sessions.delete(...)`."""
     called = [
         name_of(edge.caller.file, edge.caller.facts, edge.call.func) for edge in chain[-1:] if edge.call is not None
     ]
     return " ".join((fn.cls.name if fn.cls else "", fn.name, *called))
-
-
-def audit(project: Project, route: Route, journals: frozenset[str]) -> Fn | None:
-    """The audit function that the route reaches, or the function that stores an audit entity; `journals` are files all of
-    whose functions count."""
-    assert route.handler is not None
-    for fn, depth in project.graph.below(route.handler, 6, ("call", "task", "inject")):
-        own = AUDIT.search(fn.name) or (fn.cls is not None and AUDIT.search(fn.cls.name))
-        if depth and fn.name != "__init__" and (own or fn.path in journals):
-            return fn
-        for ref in (ref for call in fn.facts.calls for ref in project.callees(fn, call)):
-            if ref.kind == "class" and is_record(project, project.classes[ref.name]):
-                return project.method(project.classes[ref.name], "__init__") or fn
-        written = (write for write in project.writes.direct(fn) if write.op != "delete")
-        if any(AUDIT.search(write.entity.rpartition(".")[2]) for write in written) or calls_record(project, fn):
-            return fn
-    for ref in route.handler.decorators:
-        if AUDIT.search(ref.name.rpartition(".")[2]):
-            return project.functions.get(ref.name) or route.handler
-    return None
-
-
-def calls_record(project: Project, fn: Fn) -> bool:
-    """`logs.log_action(...)` of what is chosen when the program starts, so that the name is all that tells."""
-    named = (call for call in fn.facts.calls if AUDIT.search(fn.callee_name(call)))
-    return any(not project.targets(fn, call) for call in named)
-
-
-def is_record(project: Project, cls: Cls) -> bool:
-    """Whether an object is the record itself; a `JournalWriter` has written none when it is made."""
-    serves = any(not name.startswith("_") for name in cls.methods) and project.hierarchy.role(cls) != "model"
-    return AUDIT.search(cls.name) is not None and not serves
 
 
 def where(project: Project, write: Write, chain: tuple[Edge, ...]) -> Location:
