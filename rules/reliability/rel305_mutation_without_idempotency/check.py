@@ -6,6 +6,9 @@ from typing import Any
 
 from backendlint.api import Edge, Fn, Hit, Location, Project, Route, Site, Span, Step, bind, called, identifier_words
 
+GIVEN_KEY = re.compile(r"^((request|client)_)?key$|idempot|dedup", re.IGNORECASE)
+"""Parameters of a client's method for the key, which callers may leave out."""
+CLIENT = re.compile(r"(client|gateway|provider|processor)s?$", re.IGNORECASE)
 KEY = re.compile(
     r"idempot|dedup|client_token|request_token|unique_request|already_(processed|paid|charged)|exactly_once|nonce",
     re.IGNORECASE,
@@ -51,8 +54,13 @@ def check(project: Project, options: Mapping[str, Any]) -> Iterator[Hit]:
         if found is None:
             continue
         site, chain = found
-        place = where(site, chain)
-        steps = [(edge.caller, edge.span) for edge in chain] + [(site.fn, site.call.span)]
+        told = next(((edge, said) for edge in chain if (said := keyed(edge)) is not None), None)
+        if told is not None and told[1]:
+            continue
+        left_out = told[0] if told is not None else None
+        place = where(project, site, chain)
+        steps = [(edge.caller, edge.span) for edge in chain[: chain.index(left_out) + 1 if left_out else None]]
+        steps += [] if left_out else [(site.fn, site.call.span)]
         if place in seen or protected(project, route, steps):
             continue
         seen.add(place)
@@ -70,14 +78,47 @@ def check(project: Project, options: Mapping[str, Any]) -> Iterator[Hit]:
         )
 
 
-def where(site: Site, chain: tuple[Edge, ...]) -> Location:
-    """The call; that of a helper beside it, which sends what it is told."""
-    edge = chain[-1] if len(chain) > 1 else None
-    if edge is not None and edge.call is not None and edge.caller.path == site.fn.path:
-        sent = (site.fn.unguarded(vid) for vid in site.call.passed)
-        if any(value[0] == "param" for value in sent):
-            return edge.caller.location(edge.call.span)
-    return site.fn.location(site.call.span)
+def keyed(edge: Edge) -> bool | None:
+    """Whether a call passes the key that the function takes; None where it takes none."""
+    call = edge.call
+    numbers = [number for number, param in enumerate(edge.callee.facts.params) if GIVEN_KEY.match(param.name)]
+    if call is None or call.open_ended or not numbers:
+        return None
+    passed = bind(edge.caller, call, edge.callee).get(numbers[0], [])
+    return bool(passed) and all(edge.caller.const(vid) is not None for vid, _ in passed)
+
+
+def own_calls(project: Project, chain: tuple[Edge, ...]) -> list[Edge]:
+    """The calls by which a client passes on to itself what it is asked to send, from the last one up."""
+    found: list[Edge] = []
+    for edge in reversed(chain[1:]):
+        mine, theirs = edge.caller.cls, edge.callee.cls
+        inherited = mine is not None and theirs is not None and theirs in project.hierarchy.mro(mine)
+        if edge.caller.path != edge.callee.path and not inherited:
+            break
+        found.append(edge)
+    return found
+
+
+def is_client(project: Project, fn: Fn) -> bool:
+    """`PaymentClient`, `CardGateway`, `gateway.py`, what lies in `clients/`."""
+    names = (fn.cls.name if fn.cls else "", fn.path.rpartition("/")[2].removesuffix(".py"))
+    return project.layer(fn) == "client" or any(CLIENT.search(name) for name in names)
+
+
+def where(project: Project, site: Site, chain: tuple[Edge, ...]) -> Location:
+    """The call; that of a helper beside it, which sends what it is told; of a client's method the call in the service."""
+    fn, call = site.fn, site.call
+    own = own_calls(project, chain)
+    for edge in own:
+        if edge.call is None or not any(fn.unguarded(vid)[0] == "param" for vid in call.passed):
+            break
+        fn, call = edge.caller, edge.call
+    above = next((edge for edge in chain if edge.callee is fn), None)
+    asked = above is not None and above.call is not None and project.layer(above.caller) != "client"
+    if above is not None and asked and is_client(project, fn):
+        return above.caller.location(above.span)
+    return fn.location(call.span)
 
 
 def external(project: Project, start: Fn, payments: tuple[str, ...]) -> tuple[Site, tuple[Edge, ...]] | None:
@@ -86,8 +127,8 @@ def external(project: Project, start: Fn, payments: tuple[str, ...]) -> tuple[Si
     seen = {start.fqn}
     while queue:
         fn, chain = queue.pop(0)
-        beside = [edge.caller.name for edge in chain[-1:] if len(chain) > 1 and edge.caller.path == fn.path]
-        names = (fn.name, *beside)
+        beside = [edge.caller for edge in own_calls(project, chain)]
+        names = (fn.name, *(item.name for item in beside))
         asks = any(map(READS.search, names)) or OPENS.search(fn.cls.name if fn.cls else "")
         settles = any(map(SETTLES.search, names)) and not any(map(MOVES.search, names))
         bills = not (settles or any(map(REQUESTS.search, names)))
@@ -103,10 +144,11 @@ def external(project: Project, start: Fn, payments: tuple[str, ...]) -> tuple[Si
     return None
 
 
-def speaks_of_money(fn: Fn, beside: list[str]) -> bool:
-    """Whether the function, its class, its file or the function beside it that calls it is named for money or goods."""
-    owner = fn.cls.name if fn.cls else ""
-    names = (fn.name, owner, fn.path.rpartition("/")[2].removesuffix(".py"), *beside)
+def speaks_of_money(fn: Fn, beside: list[Fn]) -> bool:
+    """Whether the function, its class, its file or one of those beside it that call it is named for money or goods."""
+    names = [fn.path.rpartition("/")[2].removesuffix(".py")]
+    for item in (fn, *beside):
+        names += [item.name, item.cls.name if item.cls else ""]
     return any(MONEY.search("_".join(identifier_words(name))) for name in names)
 
 
@@ -129,13 +171,16 @@ def acts(project: Project, site: Site, payments: tuple[str, ...], chain: tuple[E
 
 
 def passed_text(fn: Fn, vid: int, chain: tuple[Edge, ...]) -> str:
-    """A text, also one that the caller of a helper passes: `_call("POST", path)`."""
-    text = fn.const(vid)
-    value = fn.unguarded(vid) if vid >= 0 else ("",)
-    edge = chain[-1] if chain else None
-    if value[0] == "param" and edge is not None and edge.call is not None:
+    """A text, also one that the callers of helpers pass on: `_call("POST", path)`."""
+    for edge in reversed(chain):
+        value = fn.unguarded(vid) if vid >= 0 else ("",)
+        if value[0] != "param" or edge.call is None:
+            break
         given = bind(edge.caller, edge.call, fn).get(value[1], [])
-        text = edge.caller.const(given[0][0]) if len(given) == 1 and not given[0][1] else ...
+        if len(given) != 1 or given[0][1]:
+            return ""
+        fn, vid = edge.caller, given[0][0]
+    text = fn.const(vid)
     return text if isinstance(text, str) else ""
 
 
