@@ -18,7 +18,7 @@ ASKS = frozenset(
 """Words of functions and addresses that ask for something."""
 STATES = frozenset(
     "revoke revocation revocations deactivate deactivation deactivations activate activation disable enable suspend resume cancel "
-    "cancellation close stop delete remove unsubscribe archive".split()
+    "cancellation close stop delete remove unsubscribe archive config configure configuration settings preferences".split()
 )
 """Words of those that bring a thing into a state, in which it stays when they are repeated."""
 BEATS = frozenset({"heart", "beat"})
@@ -71,7 +71,9 @@ def check(project: Project) -> Iterator[Hit]:
             if not keyed and not (sent.outer and sent.by and _keyed(project, sent.outer, sent.by)):
                 seen.add((place[0].fqn, place[1]))
                 starts = project.lifecycle.alone_leads_to(policy.fn)  # sets up what it finds set up the next time
-                harmless = starts or _is_harmless(project, sent, place[0]) or _mails(project, sent) or _knows_it(sent)
+                harmless = (
+                    starts or _is_harmless(project, sent, place[0]) or _mails(project, sent) or _knows(project, sent)
+                )
                 hit = _hit(project, policy, sent, place[0], place[1])
                 yield replace(hit, profile="strict") if harmless else hit
 
@@ -142,6 +144,19 @@ def _mails(project: Project, sent: Sent) -> bool:
     """A mail that comes twice is a nuisance, one that never comes is worse; also by the interface of who delivers it."""
     named = not MAIL.isdisjoint(identifier_words(sent.fn.name))
     return named or any("mail" in model.effect for model in project.models(sent.fn, sent.call))
+
+
+def _knows(project: Project, sent: Sent) -> bool:
+    """Whether what has been taken before is not sent again."""
+    return _asked_first(project, sent) or _knows_it(sent)
+
+
+def _asked_first(project: Project, sent: Sent) -> bool:
+    """`found = client.get(...)`, `if found.status_code == 404: client.post(...)`: each attempt looks whether it is there."""
+    fn = sent.fn
+    asked = ingredients(fn.facts, [test for test, _ in fn.tests_of(sent.call.block) if test >= 0])
+    calls = (fn.calls[value[1]] for value in map(fn.value, asked) if value[0] == "call")
+    return any(model.method == "GET" and "http" in model.effect for call in calls for model in project.models(fn, call))
 
 
 def _knows_it(sent: Sent) -> bool:

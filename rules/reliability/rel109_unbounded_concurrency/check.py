@@ -73,13 +73,15 @@ def _message(fanout: Fanout) -> str:
 
 
 def _profile(project: Project, fanout: Fanout) -> Profile | None:
-    """A queue that no request fills, or of which the code says that it has no end (`Queue(0)`), threads that no request starts,
-    and what a script starts, are advice."""
+    """A queue that no request fills, or one alone, or of which the code says that it has no end (`Queue(0)`), threads that no request
+    starts, and what a script or the start of the application starts, are advice."""
     site = fanout.site
     sizes = (*site.call.args[:1], site.call.kwarg("maxsize")) if fanout.kind == "queue" else ()
     if any(site.fn.const(vid) == 0 for vid in sizes if vid >= 0):
         return "strict"
     if only_by_hand(project, fanout.site.fn) or not project.fanouts.evident(fanout):
+        return "strict"
+    if fanout.kind != "queue" and project.lifecycle.alone_leads_to(site.fn):
         return "strict"
     return "strict" if _leaves(site.fn, site.call) or _of_parts(project, site.fn, site.call) else None
 

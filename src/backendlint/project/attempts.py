@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from backendlint.facts.model import Block, Call, Vid
 from backendlint.facts.within import below
-from backendlint.project.binding import bind
+from backendlint.project.binding import bind, object_root
 from backendlint.project.calls import Edge
 from backendlint.project.entities import Fn
 from backendlint.project.uses import aliases, ingredients, operands
@@ -206,6 +206,19 @@ def _lasts(fn: Fn, vid: Vid, touched: set[Vid]) -> bool:
     if value[0] in ("param", "call"):
         return vid not in touched
     return value[0] in ("const", "compare", "not", "bool", "unary")
+
+
+def told_to_stop(fn: Fn, loop: int, number: int) -> bool:
+    """Whether a way out of the loop is for whoever ends it (`if self.stopping: return`, `if stop.is_set(): break`): no round has
+    brought that about."""
+    block = fn.blocks_of(number)[0][1]
+    value = fn.unguarded(block.value) if block.kind == "if" and block.value >= 0 else ("",)
+    asked = fn.calls[value[1]] if value[0] == "call" else None
+    if asked is not None and fn.callee_name(asked) == "is_set":
+        return True
+    inside = below(fn.facts, loop)
+    own = value[0] == "attr" and fn.value(object_root(fn, value[1]))[0] in ("param", "outer", "name")
+    return own and not any(store.name == value[2] and store.block in inside for store in fn.facts.stores)
 
 
 def leaves_anyhow(fn: Fn, loop: int, handler: int) -> bool:

@@ -12,7 +12,7 @@ from backendlint.project.binding import object_root, receiver
 from backendlint.project.calls import argument_of
 from backendlint.project.effects import Site
 from backendlint.project.entities import Fn
-from backendlint.project.handoffs import filled_by_requests, measured, seldom_filled
+from backendlint.project.handoffs import filled_by_requests, measured, of_one_call, seldom_filled
 from backendlint.project.lengths import Lengths
 from backendlint.project.libraries_model import CallModel
 from backendlint.project.loops import loop_at
@@ -73,7 +73,7 @@ class Fanouts:
         """Whether requests (or jobs) make many of it: they fill the queue, or start the threads and processes."""
         fn = fanout.site.fn
         if fanout.kind == "queue":
-            return filled_by_requests(self.project, fanout.site)
+            return filled_by_requests(self.project, fanout.site) and not of_one_call(self.project, fanout.site)
         if fanout.kind in ("thread", "process"):
             return fn in self.project.in_request or self.project.layer(fn) == "task"
         return True

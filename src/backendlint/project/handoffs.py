@@ -15,6 +15,8 @@ if TYPE_CHECKING:
     from backendlint.project.model import Project
 
 _PUTS = ("put", "put_nowait", "send", "send_nowait")
+_REGISTERS = frozenset({"append", "add", "insert", "setdefault", "register", "subscribe", "add_listener"})
+"""By which others get to know of a queue, who then fill it."""
 
 
 def seldom_filled(project: Project, site: Site) -> bool:
@@ -46,6 +48,23 @@ def filled_by_requests(project: Project, site: Site) -> bool:
         fn in project.in_request and (queue.kept_in(fn, receiver(fn, call)) or queue.named(fn, call))
         for fn, call in project.graph.calls_written(*_PUTS)
     )
+
+
+def of_one_call(project: Project, site: Site) -> bool:
+    """Whether the queue ends with the call that makes it (`events = Queue()` for what one request streams), or is filled there
+    before anybody takes from it: a list of work."""
+    queue = _Queue(project, site)
+    fn = site.fn
+    if fn.is_module or queue.name or any(item.value in queue.held for item in fn.facts.stores):
+        return False
+    bound = {vid for vid in fn.made_by("attr") if fn.value(vid)[1] in queue.held}  # `subscribe(events.put_nowait)`
+    passing = [call for call in fn.calls if not (queue.held | bound).isdisjoint(call.passed)]
+    if any(fn.callee_name(call) in _REGISTERS for call in passing):
+        return False
+    if not any(item.value in queue.held for item in fn.facts.returns):
+        return True
+    puts = [call for call in fn.calls if fn.callee_name(call) in _PUTS and receiver(fn, call) in queue.held]
+    return bool(puts) and not passing and not any(queue.puts_into(inner) for inner in queue.owners() if inner is not fn)
 
 
 class _Queue:
@@ -92,6 +111,12 @@ class _Queue:
             if puts and (loops_around(owner, call.block) or not self._runs_once(owner)):
                 return False
         return True
+
+    def puts_into(self, owner: Fn) -> bool:
+        """Whether a function puts something into it."""
+        return any(
+            owner.callee_name(call) in _PUTS and self.is_it(owner, receiver(owner, call)) for call in owner.calls
+        )
 
     def _runs_once(self, owner: Fn) -> bool:
         """The function that makes it, or one in that which is called or started there once: no callback."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 from itertools import takewhile
 from typing import TYPE_CHECKING
 
@@ -70,11 +71,34 @@ class Lengths:
             return self._in_batches(fn, value[1])
         if value[0] == "name":
             return self._constant_name(fn, str(value[1]))
+        if value[0] == "param":
+            return self._passed(fn, value[1], lambda caller, item: self.small(caller, item, depth - 1))
+        if value[0] == "item":
+            return self._of_cut(fn, value[1])
         if value[0] == "attr":
-            return _CONFIG.fullmatch(str(fn.unguarded(value[1])[-1]).rpartition(".")[2]) is not None
+            named = str(fn.unguarded(value[1])[-1]).rpartition(".")[2]
+            return _CONFIG.fullmatch(named) is not None or (value[2] == "values" and self._of_cut(fn, value[1]))
         if value[0] == "call":
             return self._small_call(fn, fn.facts.calls[value[1]], depth)
         return False
+
+    def _passed(self, fn: Fn, index: int, test: Callable[[Fn, Vid], bool]) -> bool:
+        """Whether all callers are seen, and what each passes for the parameter meets the test."""
+        edges = self.project.graph.callers(fn)
+        for edge in edges:
+            bound = bind(edge.caller, edge.call, fn).get(index, ()) if edge.call is not None else ()
+            if not bound or any(part or not test(edge.caller, vid) for vid, part in bound):
+                return False
+        return bool(edges)
+
+    def _of_cut(self, fn: Fn, vid: Vid) -> bool:
+        """The rows of a table from one to another (`frame.iloc[start:end]`, also passed by all callers), or a column of them."""
+        value = fn.unguarded(vid)
+        if value[0] == "item" and not _is_cut(fn, value):
+            return self._of_cut(fn, value[1])
+        if value[0] == "param":
+            return self._passed(fn, value[1], lambda caller, item: _is_cut(caller, caller.unguarded(item)))
+        return _is_cut(fn, value)
 
     def _few_put(self, fn: Fn, value: Value) -> bool:
         """Whether a change of a table puts in one thing, or one a round only up to a number: `if n < MOST: pages[url] = n`."""

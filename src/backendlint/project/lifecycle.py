@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from functools import cached_property
 from typing import TYPE_CHECKING, NamedTuple
 
-from backendlint.facts.model import Call, Store, Vid
+from backendlint.facts.model import Call, Store, Value, Vid
 from backendlint.project.binding import receiver, slots
 from backendlint.project.calls import arguments
 from backendlint.project.entities import Fn
@@ -218,6 +218,8 @@ class Lifecycle:
         for call in fn.calls:
             if call is opened or not held.intersection(call.passed):
                 continue
+            if any(model.registers_cleanup for model in self.project.models(fn, call)):
+                return None
             targets = self.project.targets(fn, call)
             if not targets and self.project.callees(fn, call):
                 continue
@@ -251,9 +253,19 @@ class Lifecycle:
             if cls is None:
                 continue
             name = owner.rpartition(".")[2] if owner else self._text(fn, base)
-            if name and not self._closed(name, cls.close):
+            given = ("name", owner) if owner else fn.unguarded(base)
+            if name and not any(self._closed(known, cls.close) for known in (name, *self._taken(fn, given))):
                 yield Unclosed(fn, call, f"{ref.name}.{method}", name, cls.close)
                 return
+
+    def _taken(self, fn: Fn, started: Value) -> Iterator[str]:
+        """`jobs = start_jobs()`, which returns what it has started: the names under which callers keep it."""
+        if not any(fn.unguarded(item.value) == started for item in fn.facts.returns if item.value >= 0):
+            return
+        for edge in self.project.graph.callers(fn):
+            held = aliases(edge.caller.facts, edge.call.value) if edge.call is not None else set()
+            yield from self._names(edge.caller, held)
+            yield from (item.name for item in edge.caller.facts.bindings if item.value in held)
 
     def _text(self, fn: Fn, vid: Vid) -> str:
         value = fn.facts.values[vid]

@@ -140,7 +140,8 @@ class Resources:
         if model.opens == "lock" and not closes and self._is_lease(fn, call):
             return None
         lent = bool(closes) and self._lends(fn)
-        if self._managed(fn, held, cls) or self._escapes(fn, held, call, handed=not closes, lent=lent):
+        handed = all(fn.inside(item.block, "except") for item in closes)  # `except BaseException: file.close(); raise`
+        if self._managed(fn, held, cls) or self._escapes(fn, held, call, handed=handed, lent=lent):
             return None
         return self._unclosed(fn, call, model, closes)
 
@@ -266,7 +267,7 @@ class Resources:
 
     def _escapes(self, fn: Fn, held: set[Vid], opened: Call | None, *, handed: bool = True, lent: bool = False) -> bool:
         """True where somebody else may close it: it is returned, yielded (unless it is only `lent`), kept, or (`handed`,
-        unless the function closes it itself) given to code that is not a library's."""
+        unless the function closes it itself, whatever comes) given to code that is not a library's."""
         facts = fn.facts
         given = [item.value for item in facts.returns if not (lent and item.is_yield)]
         if any(vid in held or self._made_from(fn, vid, held) for vid in given):

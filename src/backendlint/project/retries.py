@@ -25,6 +25,7 @@ from backendlint.project.attempts import (
     sets,
     takes,
     tended,
+    told_to_stop,
     until_success,
     varies,
 )
@@ -171,10 +172,10 @@ class Retries:
             return False
         inside = below(fn.facts, loop)
         for item in fn.facts.returns:
-            if not item.is_yield and item.block in inside:
+            if not item.is_yield and item.block in inside and not told_to_stop(fn, loop, item.block):
                 return True
         return any(
-            inner.exits == "break" and loop_at(fn, number_of) == loop
+            inner.exits == "break" and loop_at(fn, number_of) == loop and not told_to_stop(fn, loop, number_of)
             for number_of, inner in enumerate(fn.facts.blocks)
             if inner.kind in ("try", "try-else", "if", "else")
         ) or self._counts_rounds(fn, loop)
