@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import replace
 from functools import partial
 
@@ -24,6 +24,7 @@ from backendlint.api import (
     here_and_in,
     in_main_block,
     ingredients,
+    of_all_modules,
     only_by_hand,
     receiver,
     told_once,
@@ -259,7 +260,7 @@ def _hit(project: Project, site: Site, wait: Wait) -> Hit:
     place = "" if site.fn.is_module else f" in `{site.fn.name}()`"
     lacks = "a timeout for connecting alone" if wait.partly else "no timeout"
     when = "the command does not end" if "subprocess" in site.model.effect else "the other side does not answer"
-    until = "until the queue ends the job" if _ends(project, site.fn) else "forever"
+    until = "until the queue ends the job" if _ends(project, site.fn, _is_limited) else "forever"
     return Hit(
         message=f"`{name}`{place} has {lacks}: if {when}, it hangs {until}{_reach(project, site.fn.fqn)}.",
         location=site.fn.location(site.call.span),
@@ -270,13 +271,13 @@ def _hit(project: Project, site: Site, wait: Wait) -> Hit:
     )
 
 
-def _ends(project: Project, fn: Fn) -> bool:
+def _ends(project: Project, fn: Fn, limited: Callable[[Project, Fn], bool]) -> bool:
     """Whether it runs in jobs of a queue that gives each so much time, and for no client."""
     if fn in project.in_request:
         return False
     known, rising = {fn.fqn}, [fn]
     for _ in range(FAR):
-        if any(_is_limited(project, item) for item in rising):
+        if any(limited(project, item) for item in rising):
             return True
         callers = {edge.caller.fqn: edge.caller for item in rising for edge in project.graph.callers(item)}
         rising = [item for fqn, item in callers.items() if fqn not in known]
@@ -293,7 +294,18 @@ def _is_limited(project: Project, fn: Fn) -> bool:
             found = (project.libraries.decorator(made.name) for made in project.callees(home, call))
             models += [model for model in found if model is not None]
     limits = (model.task.time_limit for model in models if model.task is not None)
-    return any(limit is not None and limit.default is not None for limit in limits)
+    return any(limit is not None and limit.default is not None for limit in limits) or _has_limit(project, fn)
+
+
+def _has_limit(project: Project, fn: Fn) -> bool:
+    """`@app.task(time_limit=600)`, or a setting says it for all jobs."""
+    tasks = [model.task for model in decorator_models(project, fn) if model.task is not None]
+    keywords = {key for task in tasks if task.time_limit is not None for key in task.time_limit.keywords}
+    home = fn.parent or fn
+    calls = [home.calls[value[1]] for value in map(home.value, fn.facts.decorators) if value[0] == "call"]
+    if any(call.kwarg(key) >= 0 for call in calls for key in keywords):
+        return True
+    return any(next(of_all_modules(project, name), None) is not None for task in tasks for name in task.limited_by)
 
 
 def _client(project: Project, made: Made, site: Site, wait: Wait) -> Hit:
@@ -350,10 +362,12 @@ def _profile(project: Project, site: Site) -> Profile | None:
     settable = timeout is None or timeout.keywords or timeout.within or timeout.via or timeout.position >= 0
     if not settable and not (site.model.awaitable and project.reach(site.fn.fqn)):  # `wait_for` bounds what is awaited
         return "strict"
-    if only_by_hand(project, site.fn):
+    if only_by_hand(project, site.fn) or project.literals.for_trial(site.fn, site.call.value):
         return "strict"
     if "subprocess" not in site.model.effect:
         return None
+    if _ends(project, site.fn, _has_limit):  # what takes long is meant to, and the queue ends it
+        return "strict"
     if at_once(site.fn, site.call, always=True) or in_main_block(site.fn, site.call) or _watched(project, site):
         return "strict"
     serves = project.reach(site.fn.fqn) > 0 or project.layer(site.fn) in REQUEST_LAYERS

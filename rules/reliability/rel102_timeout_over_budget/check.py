@@ -91,8 +91,22 @@ def _profile(project: Project, site: Site, wait: Wait) -> Profile | None:
     streams = fn.const(call.kwarg("stream")) is True or fn.callee_name(call) == "stream"
     on_purpose = streams and fn.facts.is_generator and not wait.default
     set_freely = project.waits.assumed("api_ms") and not wait.default
-    chosen = set_freely and (wait.seconds <= PROXIES or _apart(project, site, wait) or _in_one_case(site))
+    chosen = set_freely and (_longest(site, wait) <= PROXIES or _apart(project, site, wait) or _in_one_case(site))
     return "strict" if on_purpose or chosen or (wait.default and not project.waits.plain_client(site.model)) else None
+
+
+def _longest(site: Site, wait: Wait) -> float:
+    """The longer part of `timeout=(31, 31)`, which is no choice of a minute and two seconds."""
+    timeout = site.model.timeout
+    given = [vid for key, vid in site.call.kwargs if timeout is not None and key in timeout.keywords]
+    parts = [
+        site.fn.const(part)
+        for vid in given
+        if site.fn.unguarded(vid)[0] == "tuple"
+        for part in site.fn.unguarded(vid)[1]
+    ]
+    known = [part for part in parts if isinstance(part, int | float)]
+    return max(known) if known and len(known) == len(parts) else wait.seconds
 
 
 def _in_one_case(site: Site) -> bool:

@@ -87,9 +87,11 @@ def _is_advice(project: Project, work: LongWork, route: Route) -> bool:
     holds nobody but the one client, or one who runs the service, and what may happen far below."""
     if _tries(route) or route.kind != "http" or for_tests(project, work.fn):
         return True
+    if project.literals.for_trial(work.fn, work.call.value):
+        return True
     if (work.kind == "mail" and _tells(work.fn, work.call)) or project.in_request.seldom(work.fn):
         return True
-    if work.kind == "subprocess" and work.call.awaited and for_admins(route):
+    if work.kind == "subprocess" and work.call.awaited and (work.limited or for_admins(route)):
         return True
     way = len(project.in_request.way(work.fn))
     if work.kind == "sleep":

@@ -208,6 +208,14 @@ def _lasts(fn: Fn, vid: Vid, touched: set[Vid]) -> bool:
     return value[0] in ("const", "compare", "not", "bool", "unary")
 
 
+def of_a_round(fn: Fn, loop: int, branch: Block) -> bool:
+    """Whether a branch is taken for what an earlier round may have left behind, in a variable or an attribute."""
+    asked = [fn.value(vid) for vid in ingredients(fn.facts, (branch.value,))] if branch.value >= 0 else []
+    inside = below(fn.facts, loop)
+    set_here = {store.name for store in fn.facts.stores if store.name and store.block in inside}
+    return not asked or any(value[0] == "phi" or (value[0] == "attr" and value[2] in set_here) for value in asked)
+
+
 def told_to_stop(fn: Fn, loop: int, number: int) -> bool:
     """Whether a way out of the loop is for whoever ends it (`if self.stopping: return`, `if stop.is_set(): break`): no round has
     brought that about."""

@@ -20,15 +20,22 @@ _FOREVER = ("run_forever", "serve_forever")
 
 def runs_alone(project: Project, fn: Fn) -> bool:
     """Whether every way to a coroutine function begins in a job, a thread or a handler that waits for a loop which it makes
-    for that (`asyncio.run(collect())`): what blocks there blocks nobody else."""
+    for that (`asyncio.run(collect())`, or that a queue's worker makes for each job): what blocks there blocks nobody else."""
     todo, seen, begins = [fn], {fn.fqn}, False
     while todo:
         item = todo.pop()
-        edges = [edge for edge in project.graph.callers(item) if edge.caller is not item]
+        edges = [
+            edge for edge in project.graph.callers(item) if edge.caller is not item and not _for_trial(project, edge)
+        ]
+        if not edges and item is not fn and project.layer(item) == "task" and not is_job(project, item):
+            continue  # handed to a queue in a way that is not seen
         if not edges or item.fqn in project.route_functions or len(seen) > MAX_SEEN:
             return False
         for edge in edges:
             caller = edge.caller
+            if edge.kind == "task" and _has_own_loop(project, edge):
+                begins = True
+                continue
             if caller.facts.is_async:
                 if caller.fqn not in seen:
                     seen.add(caller.fqn)
@@ -39,6 +46,15 @@ def runs_alone(project: Project, fn: Fn) -> bool:
                 return False
             begins = begins or known is True
     return begins
+
+
+def _for_trial(project: Project, edge: Edge) -> bool:
+    return edge.call is not None and project.literals.for_trial(edge.caller, edge.call.value)
+
+
+def _has_own_loop(project: Project, edge: Edge) -> bool:
+    models = project.models(edge.caller, edge.call) if edge.call is not None else ()
+    return any(model.task is not None and model.task.own_loop for model in models)
 
 
 def _bridged(project: Project, edge: Edge) -> bool:

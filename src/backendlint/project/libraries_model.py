@@ -584,10 +584,14 @@ class Task:
     """For dispatch by function (`queue.enqueue(f)`); None: the receiver is the task."""
     retries: Param | None = None
     time_limit: Param | None = None
+    limited_by: tuple[str, ...] = ()
+    """Settings that end all jobs after a while."""
     autoretry: Param | None = None
     idempotent: Param | None = None
     binds: str = ""
     """The keyword that makes the task itself the function's first argument (`bind=True`)."""
+    own_loop: bool = False
+    """The worker makes an event loop for each job that is a coroutine."""
 
 
 @dataclass(slots=True)

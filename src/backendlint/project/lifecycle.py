@@ -7,7 +7,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING, NamedTuple
 
 from backendlint.facts.model import Call, Store, Value, Vid
-from backendlint.project.binding import receiver, slots
+from backendlint.project.binding import bind, receiver, slots
 from backendlint.project.calls import arguments
 from backendlint.project.entities import Fn
 from backendlint.project.libraries_model import CallModel, ClassModel
@@ -95,9 +95,16 @@ class Lifecycle:
             if site.model.app is None or site.model.app.lifespan is None:
                 continue
             for vid in arguments(site.call, site.model.app.lifespan):
-                for ref in self.project.refs(site.fn, vid):
-                    if ref.kind == "func":
-                        yield self.project.functions[ref.name]
+                for fn, given in ((site.fn, vid), *self._of_callers(site.fn, vid)):
+                    refs = (ref for ref in self.project.refs(fn, given) if ref.kind == "func")
+                    yield from (self.project.functions[ref.name] for ref in refs)
+
+    def _of_callers(self, fn: Fn, vid: Vid) -> Iterator[tuple[Fn, Vid]]:
+        """What callers pass for the parameter that a value is: `make_app(lifespan=lifespan)`."""
+        value = fn.unguarded(vid)
+        for edge in self.project.graph.callers(fn) if value[0] == "param" else ():
+            bound = bind(edge.caller, edge.call, fn).get(value[1], ()) if edge.call is not None else ()
+            yield from ((edge.caller, given) for given, part in bound if not part)
 
     def _registered(self) -> Iterator[Fn]:
         """`app.on_startup.append(connect)`, `app.cleanup_ctx.extend([database, cache])`,

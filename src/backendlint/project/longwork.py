@@ -26,7 +26,8 @@ EACH = ("http", "grpc", "cloud", "mail", "search")
 """Effects that must not happen once an item while a client waits."""
 LONG_SLEEP = 1.0
 SHORT_PROCESS = 10.0
-"""Seconds."""
+IN_FRONT = 60.0
+"""Seconds; the last is what proxies wait for, if nobody tells them otherwise."""
 _AT_ONCE = frozenset(
     "arch basename cat chgrp chmod chown cp date df dirname diskutil dmidecode dpkg-query echo env false findmnt free getconf getent "
     "groups head hostname hostnamectl id ifconfig ip journalctl kill killall ln locale ls lsb_release lsblk lscpu lsof lspci lsusb mkdir "
@@ -47,7 +48,7 @@ _PACKAGES = frozenset(
 _PACKAGERS = frozenset({"dpkg", "rpm"})
 """What knows the packages of a system, and what asks it for one."""
 _GIT_ASKS = frozenset(
-    {"branch", "config", "describe", "log", "remote", "rev-list", "rev-parse", "show", "status", "tag"}
+    {"branch", "config", "describe", "init", "log", "remote", "rev-list", "rev-parse", "show", "status", "tag"}
 )
 _NUMBERS = tuple(("name", f"builtins.{name}") for name in ("range", "len", "enumerate"))
 _BATCH = re.compile(r"(^|_)(batch|batches|batched)($|_)", re.IGNORECASE)
@@ -68,6 +69,8 @@ class LongWork(NamedTuple):
     """Of the loop in which a sleep stands, where its code counts them."""
     below: int = 0
     """Calls from there down to the external one."""
+    limited: bool = False
+    """Of a program: its function ends it after a while, at the latest when whoever stands in front gives up."""
 
 
 class LongWorks:
@@ -107,9 +110,11 @@ class LongWorks:
                 pauses = self._pauses(fn, site.call)
                 if max(pauses, default=0) >= LONG_SLEEP:
                     yield LongWork(fn, site.call, "sleep", called(self.project, site), sum(pauses), len(pauses))
-        for kind, sites in (("mail", mails), ("subprocess", programs)):
-            for site in sites[:1]:
-                yield LongWork(fn, site.call, kind, called(self.project, site), 0)
+        for site in mails[:1]:
+            yield LongWork(fn, site.call, "mail", called(self.project, site), 0)
+        for site in programs[:1]:
+            limited = all(self._limited(item) for item in self._waited(site))
+            yield LongWork(fn, site.call, "subprocess", called(self.project, site), 0, limited=limited)
 
     def _pauses(self, fn: Fn, call: Call) -> list[float]:
         """How long a sleep takes: once, or in each round of a loop that counts them."""
@@ -127,6 +132,10 @@ class LongWorks:
     def _short(self, site: Site) -> bool:
         wait = self.project.timeouts.of(site.fn, site.call, site.model)
         return wait is not None and wait.kind == "seconds" and wait.seconds <= SHORT_PROCESS
+
+    def _limited(self, site: Site) -> bool:
+        wait = self.project.timeouts.of(site.fn, site.call, site.model)
+        return wait is not None and (wait.kind == "unknown" or (wait.kind == "seconds" and wait.seconds <= IN_FRONT))
 
     def _waited(self, site: Site) -> list[Site]:
         """The call itself, or what its function waits for that is started and handed back: `await process.communicate()`;

@@ -19,6 +19,7 @@ from backendlint.project.attempts import (
     leaves_anyhow,
     may_pause,
     next_item,
+    of_a_round,
     rounds,
     said,
     same_again,
@@ -289,20 +290,12 @@ class Retries:
             inside = {index for index, _ in around}
             if loop not in inside or span[:2] > pause.span[:2] or (paced != loop and paced in inside):
                 continue
-            if span < tried.span and not self._of_a_round(fn, loop, around[0][1]):
+            if span < tried.span and not of_a_round(fn, loop, around[0][1]):
                 continue
             refused = any(item.kind == "if" and fn.value(item.value)[0] == "not" for _, item in around)
             if not refused and not any(item.kind == "except" for _, item in around):
                 return True
         return False
-
-    @staticmethod
-    def _of_a_round(fn: Fn, loop: int, branch: Block) -> bool:
-        """Whether a branch is taken for what an earlier round may have left behind, in a variable or an attribute."""
-        asked = [fn.value(vid) for vid in ingredients(fn.facts, (branch.value,))] if branch.value >= 0 else []
-        inside = below(fn.facts, loop)
-        set_here = {store.name for store in fn.facts.stores if store.name and store.block in inside}
-        return not asked or any(value[0] == "phi" or (value[0] == "attr" and value[2] in set_here) for value in asked)
 
     def _pauses_here(self, fn: Fn, call: Call) -> bool:
         """`sleep(5)`, `stop.wait(5)`, `await wait_for(stop.wait(), timeout=5)`."""

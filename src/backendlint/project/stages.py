@@ -43,9 +43,10 @@ _REAL = frozenset({"prod", "production", "live", "staging"})
 
 def for_trial(fn: Fn, vid: Vid) -> bool:
     """Whether a value stands where only development or tests come: below `if TESTING:`, `if "test" in sys.argv:`,
-    `if STAGE == "dev":`, or beyond those of production."""
-    block = block_at(fn, fn.facts.span_of(vid))
-    return any(_asks_trial(fn, test, truth) for test, truth in fn.tests_of(block) if test >= 0)
+    `if STAGE == "dev":`, after `if not DEBUG: return`, or beyond those of production."""
+    span = fn.facts.span_of(vid)
+    tests = fn.tests_before(block_at(fn, span), span, ("return", "raise"))
+    return any(_asks_trial(fn, test, truth) for test, truth in tests if test >= 0)
 
 
 def _asks_trial(fn: Fn, test: Vid, truth: bool) -> bool:
