@@ -199,7 +199,8 @@ def _said(project: Project, fn: Fn, address: Iterable[int]) -> set[str]:
     words: set[str] = set()
     for vid in address:
         value = fn.value(vid)
-        for part in value[2] if value[0] == "fmt" else (vid,):
+        made = fn.calls[value[1]].passed if value[0] == "call" else (vid,)  # `self._url("/api/settings")`
+        for part in value[2] if value[0] == "fmt" else made:
             known = project.constants(fn, part) or [fn.const(part)]
             words.update(
                 word for text in known if isinstance(text, str) for word in identifier_words(HOST.sub("", text))

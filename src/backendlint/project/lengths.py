@@ -25,6 +25,8 @@ _CONFIG = re.compile(r"_?(settings|config|conf|cfg)")
 """Of which an attribute is that: `self._config.peers`."""
 _SIZE = re.compile(r"(max_|page_)?(limit|size|count|per_page|top)")
 """Parameters that say how many there may be."""
+CALLERS = 3
+"""Calls up to where it is said how many there are."""
 _PUTS = frozenset({"append", "appendleft", "add", "insert", "setdefault"})
 
 
@@ -43,11 +45,15 @@ class Lengths:
     def __init__(self, project: Project) -> None:
         self.project = project
         self._few: dict[str, bool] = {}
+        self._rising: list[tuple[str, int]] = []
+        """Parameters whose callers are being asked."""
 
-    def bounded(self, fn: Fn, block: int) -> bool:
+    def bounded(self, fn: Fn, block: int, depth: int = 6, seen: frozenset[Vid] = frozenset()) -> bool:
         """True where every loop of the comprehension goes over something small."""
         around = (item for _, item in fn.blocks_of(block))
-        return all(self.small(fn, item.value) for item in takewhile(lambda item: item.kind == "comp", around))
+        return all(
+            self.small(fn, item.value, depth, seen) for item in takewhile(lambda item: item.kind == "comp", around)
+        )
 
     def small(self, fn: Fn, vid: Vid, depth: int = 6, seen: frozenset[Vid] = frozenset()) -> bool:
         """True for what is written out, cut to a size, counted by a constant, or filled up to a number."""
@@ -58,7 +64,7 @@ class Lengths:
             spread = [fn.facts.values[item][1] for item in value[1] if fn.facts.values[item][0] == "star"]
             return all(self.small(fn, item, depth - 1) for item in spread)
         if value[0] == "comp":
-            return self.bounded(fn, value[4])
+            return self.bounded(fn, value[4], depth - 1, seen | {vid})
         if value[0] in ("dict", "const", "fmt") or _is_cut(fn, value):
             return True
         if value[0] in ("guard", "await", "star"):
@@ -72,7 +78,7 @@ class Lengths:
         if value[0] == "name":
             return self._constant_name(fn, str(value[1]))
         if value[0] == "param":
-            return self._passed(fn, value[1], lambda caller, item: self.small(caller, item, depth - 1))
+            return self._passes_few(fn, value[1])
         if value[0] == "item":
             return self._of_cut(fn, value[1])
         if value[0] == "attr":
@@ -81,6 +87,14 @@ class Lengths:
         if value[0] == "call":
             return self._small_call(fn, fn.facts.calls[value[1]], depth)
         return False
+
+    def _passes_few(self, fn: Fn, index: int) -> bool:
+        if len(self._rising) >= CALLERS or (fn.fqn, index) in self._rising:
+            return False
+        self._rising.append((fn.fqn, index))
+        few = self._passed(fn, index, self.small)
+        self._rising.pop()
+        return few
 
     def _passed(self, fn: Fn, index: int, test: Callable[[Fn, Vid], bool]) -> bool:
         """Whether all callers are seen, and what each passes for the parameter meets the test."""
