@@ -17,6 +17,10 @@ from building import build, fn
             "class A:\n    def __init__(self, client):\n        self.client = client\n    def f(self):\n        self.client.get('x')\n"
             "A(httpx.Client(timeout=3)).f()"
         ),
+        (
+            "shared = httpx.Client(timeout=3)\nclass A:\n    def __init__(self, client=shared):\n        self.client = client\n"
+            "    def f(self):\n        self.client.get('x')\nA().f()"
+        ),
         "client = None\ndef start():\n    global client\n    client = httpx.Client(timeout=3)\ndef f():\n    client.get('x')",
         (
             "from fastapi import Depends\ndef make():\n    with httpx.Client(timeout=3) as c:\n        yield c\n"

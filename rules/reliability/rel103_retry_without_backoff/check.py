@@ -146,7 +146,7 @@ def _hit(project: Project, policy: Policy) -> Hit:
         message=f"{what} of `{policy.fn.name}()` tries again {pace}: all callers hammer a struggling service together."
         if not random
         else f"{what} of `{policy.fn.name}()` tries again after pauses that do not grow: a struggling service gets no rest.",
-        location=policy.home.location(policy.span),
+        location=policy.home.location(policy.paused.span if policy.paused is not None else policy.span),
         related=tuple(policy.fn.step(call.span, "what is retried") for call in policy.calls[:3]),
         confidence=None if policy.backoff == "none" else "medium",
         function=policy.fn.fqn,

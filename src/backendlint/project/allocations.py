@@ -171,12 +171,16 @@ class Allocations:
         return found
 
     def _param(self, fn: Fn, index: int, depth: int) -> list[Made]:
-        """Through injected dependencies, then through what callers pass."""
+        """Through injected dependencies, then through what callers pass, or leave to a default (`session=_session`)."""
         found: list[Made] = []
         for dependency in self.project.graph.injected(fn, index):
             for item in dependency.facts.returns:
                 found += self.of(dependency, item.value, depth)
-        return found or [made for caller, vid in self._passed(fn, index) for made in self.of(caller, vid, depth)]
+        home, default = fn.parent, fn.facts.params[index].default
+        given = list(self._passed(fn, index))
+        if home is not None and default >= 0 and _is_variable(home, default):
+            given.append((home, default))
+        return found or [made for caller, vid in given for made in self.of(caller, vid, depth)]
 
     def _passed(self, fn: Fn, index: int) -> Iterator[tuple[Fn, Vid]]:
         """What callers pass for a parameter."""
@@ -185,3 +189,8 @@ class Allocations:
                 for vid, part in bind(edge.caller, edge.call, fn).get(index, ()):
                     if not part:
                         yield edge.caller, vid
+
+
+def _is_variable(fn: Fn, vid: Vid) -> bool:
+    """A variable, of this module or another; no `Depends(make_session)`, which says how to get one."""
+    return fn.value(vid)[0] == "name" or any(item.value == vid for item in fn.facts.bindings)

@@ -18,6 +18,7 @@ from backendlint.project.entities import Fn
 from backendlint.project.lost import stored_in
 from backendlint.project.memos import same
 from backendlint.project.programs import only_by_hand
+from backendlint.project.uses import ingredients
 from backendlint.project.writes import CREATES, WRITES, Write
 
 if TYPE_CHECKING:
@@ -25,6 +26,8 @@ if TYPE_CHECKING:
 
 OPENS = frozenset({"atomic", "begin"})
 MAX_CALLERS = 6
+OUTSIDE = frozenset("db-read db-write db commit flush http grpc mail cache-write".split())
+"""Effects of a function that does more than to hand over a job."""
 
 
 class EarlyJob(NamedTuple):
@@ -80,7 +83,17 @@ class Jobs:
                 return  # the job waits for nothing that this transaction makes
             if opened is not None:
                 step, how, _ = opened
-                yield EarlyJob(site, (step, *_way(edges), _end(site)), how, _place(site, edges))
+                place = self._shown(_place(site, edges), edges) if how == "block" else _place(site, edges)
+                yield EarlyJob(site, (step, *_way(edges), _end(site)), how, place)
+
+    def _shown(self, place: tuple[Fn, Call], edges: tuple[Edge, ...]) -> tuple[Fn, Call]:
+        """`with transaction(): ...; self._tell(order)`: the call in the block, of a helper that does nothing but hand over a job."""
+        fn, call = place
+        first = edges[0] if edges else None
+        if first is None or first.callee is not fn or first.call is None:
+            return place
+        others = (self.project.effects.call_effects(fn, other) for other in fn.calls if other is not call)
+        return place if any(map(OUTSIDE.intersection, others)) else (first.caller, first.call)
 
     def _in_request(self, site: Site) -> Iterator[EarlyJob]:
         """Django's `ATOMIC_REQUESTS`: after a write, here or on the way from the handler."""
@@ -301,7 +314,7 @@ def _place(site: Site, edges: tuple[Edge, ...]) -> tuple[Fn, Call]:
     given = [*given, *(vid for vid in (receiver(site.fn, site.call),) if vid >= 0)]  # `def enqueue(task): task.delay()`
     fn, call = site.fn, site.call
     for edge in reversed(edges):
-        values = map(fn.unguarded, given)
+        values = map(fn.value, ingredients(fn.facts, given))  # also `signature(task).apply_async()`
         told = {value[1] for value in values if value[0] == "param" and (fn.cls is None or value[1])}
         if not told or edge.call is None:
             break

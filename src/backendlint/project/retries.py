@@ -319,12 +319,12 @@ class Retries:
             name for handler in handlers for name in self.project.exceptions.surely_caught(fn, fn.facts.blocks[handler])
         )
         span = Span(block.span.line, block.span.column, block.span.line, block.span.column + len(block.kind))
-        pauses = [self._pause(fn, call) for call in calls_in(fn.facts, loop)]
-        known = [numbers.usual(self.project, fn, vid) or 0.0 for vid in pauses if vid >= 0]
+        pauses = [(call, vid) for call in calls_in(fn.facts, loop) if (vid := self._pause(fn, call)) >= 0]
+        known = [numbers.usual(self.project, fn, vid) or 0.0 for _, vid in pauses]
         pause, tends = max(known, default=None), self._tends(fn, calls)
-        return Policy(
-            "loop", fn, span, fn, attempts, bounded, backoff, jitter, on, calls, loop, pause=pause, tends=tends
-        )
+        paused = pauses[0][0] if pauses and backoff == "constant" else None
+        policy = Policy("loop", fn, span, fn, attempts, bounded, backoff, jitter, on, calls, loop)
+        return policy._replace(pause=pause, paused=paused, tends=tends)
 
     def _tends(self, fn: Fn, calls: tuple[Call, ...]) -> bool:
         return all(self._handed_in(fn, call) for call in calls) and tended(self.project, fn)

@@ -42,6 +42,8 @@ class Policy(NamedTuple):
     """The longest pause of a constant pace in seconds, as far as it is known."""
     handed: str = ""
     """The function that an object is given to run (`again(send, order)`)."""
+    paused: Call | None = None
+    """Where a loop pauses at a constant pace."""
     tends: bool = False
     """It keeps alive what it is given, as a task for which nobody waits."""
 
