@@ -8,12 +8,9 @@ from backendlint.api import Hit, Project
 
 
 def check(project: Project) -> Iterator[Hit]:
-    """One hit a call that opens or starts something."""
-    seen: set[int] = set()
-    for item in project.lifecycle.unclosed():
-        if id(item.call) in seen:
-            continue
-        seen.add(id(item.call))
+    """One hit a call that opens or starts something; what is made and then started is told where it starts."""
+    last = {(item.fn.fqn, item.kept): item for item in project.lifecycle.unclosed()}
+    for item in {id(item.call): item for item in last.values()}.values():
         verb, end = ("starts", "at shutdown work is cut off and connections are left to time out")
         if item.idle:
             verb, end = ("opens", "at shutdown its connections are dropped instead of closed")

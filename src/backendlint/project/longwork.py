@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import TYPE_CHECKING, NamedTuple
 
 from backendlint.facts.model import Call, Span, Vid
@@ -15,7 +15,7 @@ from backendlint.project.effects import Site, called
 from backendlint.project.entities import Fn
 from backendlint.project.feasible import happens
 from backendlint.project.loops import loop_at, plain
-from backendlint.project.numbers import number, rounds_of
+from backendlint.project.numbers import number, rounds_of, until
 from backendlint.project.turns import MAX_ROUNDS, Rounds, decided
 from backendlint.project.uses import aliases
 
@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 EACH = ("http", "grpc", "cloud", "mail", "search")
 """Effects that must not happen once an item while a client waits."""
 LONG_SLEEP = 1.0
+LONG_IN_ALL = 5.0
 SHORT_PROCESS = 10.0
 IN_FRONT = 60.0
 """Seconds; the last is what proxies wait for, if nobody tells them otherwise."""
@@ -108,7 +109,7 @@ class LongWorks:
                 programs.append(site)
             elif "sleep" in effects and site.call.args and not self._retries(fn, site.call):
                 pauses = self._pauses(fn, site.call)
-                if max(pauses, default=0) >= LONG_SLEEP:
+                if max(pauses, default=0) >= LONG_SLEEP or sum(pauses) >= LONG_IN_ALL:
                     yield LongWork(fn, site.call, "sleep", called(self.project, site), sum(pauses), len(pauses))
         for site in mails[:1]:
             yield LongWork(fn, site.call, "mail", called(self.project, site), 0)
@@ -117,8 +118,11 @@ class LongWorks:
             yield LongWork(fn, site.call, "subprocess", called(self.project, site), 0, limited=limited)
 
     def _pauses(self, fn: Fn, call: Call) -> list[float]:
-        """How long a sleep takes: once, or in each round of a loop that counts them."""
+        """How long a sleep takes: once, in each round of a loop that counts them, or in all until a deadline."""
         loop = loop_at(fn, call.block)
+        limit = until(self.project, fn, loop) if loop >= 0 else None
+        if limit is not None:
+            return [limit]
         count = rounds_of(self.project, fn, loop) if loop >= 0 else None
         turns = [{loop: turn} for turn in range(min(count, MAX_ROUNDS))] if count else [{}]
         taken = (turn for turn in turns if not turn or not self._skipped(fn, call, turn))
@@ -263,8 +267,16 @@ class LongWorks:
                 own = target.name == "__init__" and target.cls is not None
                 name = target.cls.name if own and target.cls is not None else target.name
                 ways = [self.project.effects.chain(target, effect) for effect in EACH]
-                return f"`{name}()`", min(len(edges) + 1 for edges, site in ways if site is not None)
+                return f"`{name}()`", min(self._steps(target, edges) for edges, site in ways if site is not None)
         return "", 0
+
+    def _steps(self, target: Fn, edges: Iterable[Edge]) -> int:
+        """Calls down to the one that goes out; those that the methods of one object make of each other are one."""
+        kin = self.project.hierarchy.mro
+        return 1 + sum(
+            edge.callee.cls is None or edge.caller.cls is None or edge.callee.cls not in kin(edge.caller.cls)
+            for edge in edges
+        )
 
 
 def at_once(fn: Fn, call: Call, *, always: bool = False) -> bool:

@@ -128,3 +128,24 @@ def rounds_of(project: Project, fn: Fn, loop: int) -> int | None:
     bounds = [int(item) for item in ends if item is not None]
     step = bounds[2] if len(bounds) > 2 else 1
     return len(range(bounds[0], bounds[1], step) if len(bounds) > 1 else range(bounds[0])) if step else None
+
+
+_CLOCKS = frozenset({"time.time", "time.monotonic", "time.perf_counter"})
+
+
+def until(project: Project, fn: Fn, loop: int) -> float | None:
+    """For how many seconds a loop goes on: `end = monotonic() + 20`, `while monotonic() < end:`."""
+    block = fn.facts.blocks[loop]
+    test = fn.unguarded(block.value) if block.kind == "while" and block.value >= 0 else ("",)
+    if test[0] != "compare" or test[1] not in (("<",), ("<=",)) or not _is_clock(project, fn, test[2][0]):
+        return None
+    end = fn.unguarded(test[2][1])
+    parts = end[2:4] if end[:2] == ("binop", "+") else ()
+    spans = [usual(project, fn, part) for part in parts if not _is_clock(project, fn, part)]
+    return spans[0] if len(spans) == 1 else None
+
+
+def _is_clock(project: Project, fn: Fn, vid: Vid) -> bool:
+    value = fn.unguarded(vid)
+    names = {ref.name for ref in project.callees(fn, fn.calls[value[1]])} if value[0] == "call" else set()
+    return not names.isdisjoint(_CLOCKS)
