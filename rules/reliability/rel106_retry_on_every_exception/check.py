@@ -38,7 +38,7 @@ def check(project: Project) -> Iterator[Hit]:
     """One hit a policy that retries whatever is raised; decorators that are put everywhere are told once, and so are
     those of one file."""
     written: dict[str, list[Hit]] = {}
-    for policy in project.retries.all:
+    for policy in (*project.retries.all, *project.retries.told):
         if BROAD.intersection(policy.on) and policy.attempts not in (0.0, 1.0) and not _chooses(policy):
             handler = _handler(project, policy) if policy.kind == "loop" else None
             if policy.kind != "decorator" or not _keeps_all(project, policy.fn):

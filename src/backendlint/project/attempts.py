@@ -208,6 +208,12 @@ def _lasts(fn: Fn, vid: Vid, touched: set[Vid]) -> bool:
     return value[0] in ("const", "compare", "not", "bool", "unary")
 
 
+def are_numbers(fn: Fn, vid: Vid) -> bool:
+    """A list of delays."""
+    value = fn.facts.values[vid]
+    return value[0] in ("list", "tuple") and all(isinstance(fn.const(item), int | float) for item in value[1])
+
+
 def of_a_round(fn: Fn, loop: int, branch: Block) -> bool:
     """Whether a branch is taken for what an earlier round may have left behind, in a variable or an attribute."""
     asked = [fn.value(vid) for vid in ingredients(fn.facts, (branch.value,))] if branch.value >= 0 else []

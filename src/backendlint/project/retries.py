@@ -11,6 +11,7 @@ from backendlint.facts.model import Block, Call, Span, Vid
 from backendlint.facts.within import below, calls_in
 from backendlint.project import numbers
 from backendlint.project.attempts import (
+    are_numbers,
     brought,
     counted,
     counted_again,
@@ -34,7 +35,7 @@ from backendlint.project.decorators import wrapping_calls
 from backendlint.project.entities import Fn
 from backendlint.project.libraries_model import Retry
 from backendlint.project.loops import loop_at
-from backendlint.project.retry_settings import Policy, RetrySettings, plain_name
+from backendlint.project.retry_settings import Policy, RetrySettings, plain_name, told_what_to_catch
 from backendlint.project.uses import ingredients
 
 if TYPE_CHECKING:
@@ -73,7 +74,7 @@ class Retries:
     @cached_property
     def wrapped(self) -> list[Policy]:
         """Functions below a retry decorator of the project's own, whose loop is one of `all`."""
-        loops = {policy.fn: policy for policy in self.all if policy.kind == "loop"}
+        loops = self._by_function
         ways = {call for policy in loops.values() for call in policy.calls if self._handed_in(policy.fn, call)}
         return [
             loops[wrapper]._replace(kind="wrapped", fn=fn, calls=(), block=-1)
@@ -81,6 +82,15 @@ class Retries:
             for wrapper, call in wrapping_calls(self.project, fn)
             if call in ways and wrapper in loops
         ]
+
+    @cached_property
+    def told(self) -> list[Policy]:
+        """Of the project's own decorators, those that are told what to catch: `@retrying(on=(Exception,))`."""
+        return list(told_what_to_catch(self.project, self._by_function))
+
+    @cached_property
+    def _by_function(self) -> dict[Fn, Policy]:
+        return {policy.fn: policy for policy in self.all if policy.kind == "loop"}
 
     # loops
 
@@ -140,7 +150,8 @@ class Retries:
                 return True
             if model is not None and (model.transient or model.kind == "infrastructure"):
                 return True
-        return handler.value < 0
+        told = not caught and fn.unguarded(handler.value)[0] in ("param", "outer")  # by whoever makes the decorator
+        return handler.value < 0 or told
 
     def _outbound_in(self, fn: Fn, loop: int, handlers: list[int]) -> tuple[Call, ...]:
         tries = {fn.facts.blocks[handler].group for handler in handlers}
@@ -227,13 +238,8 @@ class Retries:
             names = {ref.name for ref in self.project.callees(fn, fn.facts.calls[value[1]])}
             if names & {"builtins.range", "itertools.count", "itertools.repeat"}:
                 return True
-            return "builtins.enumerate" in names and self._numbers(fn, fn.facts.calls[value[1]].args[0])
-        return self._numbers(fn, block.value)
-
-    @staticmethod
-    def _numbers(fn: Fn, vid: Vid) -> bool:
-        value = fn.facts.values[vid]
-        return value[0] in ("list", "tuple") and all(isinstance(fn.const(item), int | float) for item in value[1])
+            return "builtins.enumerate" in names and are_numbers(fn, fn.facts.calls[value[1]].args[0])
+        return are_numbers(fn, block.value)
 
     def _polls(self, fn: Fn, loop: int) -> bool:
         """A loop that takes work from a queue, asks a person, or asks at a fixed pace until something is ready is no retry."""

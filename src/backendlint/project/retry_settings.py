@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, NamedTuple
 
 from backendlint.facts.model import Call, Span, Vid
+from backendlint.project.binding import bind
 from backendlint.project.calls import argument_of
 from backendlint.project.entities import Fn
 from backendlint.project.libraries_model import Param, Retry
@@ -205,3 +207,39 @@ class RetrySettings:
             return ()
         vids = value[1] if value[0] in ("tuple", "list") else (vid,)
         return tuple(ref.name for item in vids for ref in self.project.refs(home, item) if ref.kind in ("class", "lib"))
+
+
+def told_what_to_catch(project: Project, loops: Mapping[Fn, Policy]) -> Iterator[Policy]:
+    """`@retrying(on=(Exception,))`: policies of the project's own decorators to which it is said what they retry after."""
+    makers = {maker for wrapper in loops for maker in _around(wrapper)}
+    for fn in project.all_functions() if makers else ():
+        home = fn.parent
+        for ref, vid in zip(fn.decorators, fn.facts.decorators, strict=False):
+            maker = project.functions.get(ref.name) if ref.kind == "func" else None
+            value = home.value(vid) if home is not None else ("",)
+            if home is None or maker not in makers or value[0] != "call":
+                continue
+            bound = bind(home, home.calls[value[1]], maker) if maker is not None else {}
+            for wrapper, policy in loops.items():
+                given = [vid for index in _caught(wrapper, maker, policy.block) for vid, _ in bound.get(index, ())]
+                names = tuple(name for item in given for name in project.exceptions.class_names(home, item))
+                if names:
+                    span = fn.decorator_span(vid)
+                    yield policy._replace(kind="decorator", fn=fn, span=span, home=home, on=names, calls=(), block=-1)
+
+
+def _around(fn: Fn) -> Iterator[Fn]:
+    while fn.parent is not None and not fn.parent.is_module:
+        fn = fn.parent
+        yield fn
+
+
+def _caught(wrapper: Fn, maker: Fn | None, loop: int) -> Iterator[int]:
+    """Parameters of the function around that a handler in the loop names."""
+    for place, block in enumerate(wrapper.facts.blocks):
+        value = wrapper.unguarded(block.value) if block.kind == "except" and block.value >= 0 else ("",)
+        inside = value[0] == "outer" and any(index == loop for index, _ in wrapper.blocks_of(place))
+        home = wrapper.outer(value) if inside else None
+        named = home.value(value[1]) if home is not None and home is maker else ("",)
+        if named[0] == "param":
+            yield named[1]
