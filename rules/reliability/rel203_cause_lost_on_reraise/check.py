@@ -40,6 +40,8 @@ from backendlint.api import (
     told_once,
 )
 
+from .meanings import meant
+
 UNKNOWN = "?"
 WITHOUT = " without `from`"
 UNSAID = ", and the cause is not recorded"
@@ -196,6 +198,7 @@ def is_insisted(
         or (made.kind == "exit" and bool(caught) and not any(kind.name in ALL for kind in caught))
     ):
         return False
+    caught = [kind for error in caught for kind in meant(project, fn, handler, error)]
     if not caught or any(is_broken(project, kind, policy) for kind in caught):
         return True
     answers = is_answer or (is_handler(project, fn) and all(kind.name in project.classes for kind in caught))

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
-from backendlint.api import FunctionFacts, SyntaxSite, Value, called_name, ingredients
+from backendlint.api import Call, FunctionFacts, SyntaxSite, Value, called_name, ingredients
 
 _COPIES = frozenset({"dict", "list", "tuple", "set", "frozenset", "sorted", "str", "int", "float", "len"})
 _COMPUTES = frozenset({"max", "min", "abs", "sum", "round", "divmod", "pow"})
+
+
+_MAX_DEPTH = 8
 
 
 def parameters(function: FunctionFacts, vids: set[int]) -> set[int]:
@@ -45,13 +48,33 @@ def origins(site: SyntaxSite, vid: int) -> tuple[list[str], list[str]]:
             name = called_name(site.file, function, call).removeprefix("builtins.")
             if site.span.holds(call.span) or (call.args and name in _COPIES):
                 todo.extend((*reversed(call.args), call.func))
-            elif name in _COMPUTES:
+            elif name in _COMPUTES or _of_own_making(function, call):
                 continue  # what the code itself has computed
             elif name.rpartition(".")[2][:1].isupper():
                 todo.extend(call.passed)  # what it has made
             else:
                 looked_up.append(name.rpartition(".")[2] + "()")
     return direct, looked_up
+
+
+def _of_own_making(function: FunctionFacts, call: Call) -> bool:
+    """`matched(graph, tops)` of a `Graph(...)` and a set that the function has built: computed, not looked up."""
+    made = [_makes(function, vid) for vid in call.passed]
+    return function.values[call.func][0] == "name" and any(made) and None not in made
+
+
+def _makes(function: FunctionFacts, vid: int) -> bool | None:
+    """Whether an object is made of a class here; False for constants and containers, None for what comes from elsewhere."""
+    value = unguarded(function, vid)
+    for _ in range(_MAX_DEPTH):  # filled since, in a loop perhaps
+        if value[0] in ("mut", "phi"):
+            value = unguarded(function, value[1] if value[0] == "mut" else min(value[1]))
+    if value[0] in ("const", "list", "tuple", "set", "dict"):
+        return False
+    name = str(function.values[function.calls[value[1]].func][-1]) if value[0] == "call" else ""
+    if name in ("builtins.set", "builtins.dict", "builtins.list"):
+        return False
+    return True if name.rpartition(".")[2][:1].isupper() else None
 
 
 def conditions(site: SyntaxSite, vid: int) -> list[int]:

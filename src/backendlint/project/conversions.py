@@ -14,6 +14,7 @@ from backendlint.project.libraries_model import CallModel
 from backendlint.project.loops import block_at
 from backendlint.project.lost import stored_in
 from backendlint.project.requests import request_reads
+from backendlint.project.uploads import reads_memory
 
 if TYPE_CHECKING:
     from backendlint.project.model import Project
@@ -37,6 +38,7 @@ _ASKS_NOBODY = re.compile(
     r"typing|unicodedata|urllib\.parse|uuid|zlib|zoneinfo)\.[\w.]+|time\.\w*time(_ns)?|os\.path\.(basename|dirname|join|normpath|split|splitext)"
 )
 """What reads and makes values."""
+_SILENT = frozenset({"log", "cpu"})
 _MAX_DEPTH = 3
 """Functions of the project inside one another that are read for what a `try` does."""
 
@@ -53,9 +55,9 @@ def only_converts(project: Project, fn: Fn, handler: int) -> bool:
 def asks_nobody(project: Project, fn: Fn, call: Call, depth: int = _MAX_DEPTH, *, inside: bool = False) -> bool:
     """Whether it is known of a call that it makes a value of others, or only logs: no disk, network or database is asked."""
     models = project.models(fn, call)
-    if log_call(fn.file, fn.facts, call) is not None:
+    if log_call(fn.file, fn.facts, call) is not None or reads_memory(project, fn, call, models):
         return True
-    if call.awaited or any(set(item.effect) - {"log"} or item.orm or item.spawn or item.executor for item in models):
+    if call.awaited or any(set(item.effect) - _SILENT or item.orm or item.spawn or item.executor for item in models):
         return False
     if any(item.blocking and not item.effect for item in models):
         return False
