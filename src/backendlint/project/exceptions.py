@@ -74,6 +74,16 @@ class Exceptions:
             escape = self.escaping(fn).get(name)
         return tuple(steps)
 
+    def is_open(self, steps: Sequence[tuple[Fn, Escape]]) -> bool:
+        """Whether the arguments on one way let it come to its end: of several ways out of a function one is kept, for them all."""
+        when = frozenset[Proviso]()
+        for fn, escape in reversed(steps):
+            passed = self._provisos.passed(escape.edge, when) if escape.edge is not None else when
+            if passed is None:
+                return False
+            when = passed | self._provisos.of(fn, escape.block, escape.span)
+        return True
+
     def caught_by(self, fn: Fn, block: int, name: str) -> int:
         """The `except` block that catches exception `name` raised in `block`, or -1."""
         return next((handler for handler, types in self.handlers(fn, block) if self._catches_one(types, name)), -1)

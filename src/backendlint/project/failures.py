@@ -12,7 +12,7 @@ from backendlint.facts.within import below
 from backendlint.project.decorators import made_within
 from backendlint.project.entities import Fn
 from backendlint.project.exceptions import Escape
-from backendlint.project.foundbefore import met_before
+from backendlint.project.foundbefore import asked_before, met_before, surely_there
 from backendlint.project.libraries_model import CallModel
 from backendlint.project.lookups import MISSING, asked_for, asked_in, chain, of_failure, provoked
 from backendlint.project.mapped import Mapped
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 INFRASTRUCTURE = frozenset({"infrastructure", "integrity"})
 _OURS = re.compile(
-    r"Config|Programming|Usage|Assert|Unreachable|NotImplemented|Implementation|Invariant|Internal|Setup|Startup|Exit|Stop|Retry|Skip|Abort|Cancel"
+    r"Unexpected|^(Internal)?ServerError$|Config|Programming|Usage|Assert|Unreachable|NotImplemented|Implementation|Invariant|Internal|Setup|Startup|Exit|Stop|Retry|Skip|Abort|Cancel"
 )
 """Exceptions of the project that tell of bugs or steer its flow."""
 _CONFIGURED = re.compile(r"(^|_)(settings|config|conf|environ)$|^[A-Z][A-Z0-9]*(_[A-Z0-9]+)*$")
@@ -98,9 +98,15 @@ class Failures:
                     continue
                 if kind in ("domain", "not-found") and met_before(self.project, fn, escape):
                     continue
+                if kind != "infrastructure" and self._ruled_out(chain(self.project, fn, name)):
+                    continue
                 refused = kind == "domain" and self._of_input(fn, name)
                 if not self.mapped.covers(fn, name, domain=refused) and not self._asked_above(fn, name):
                     yield Unmapped(fn, name, escape, kind)
+
+    def _ruled_out(self, steps: list[tuple[Fn, Escape]]) -> bool:
+        """Whether what is missed at the end of the way was there on it."""
+        return surely_there(self.project, steps) or asked_before(self.project, steps)
 
     def of_decorators(self) -> Iterator[Unmapped]:
         """The project's own exceptions that leave the wrapper around a handler before it is called, once a decorator."""

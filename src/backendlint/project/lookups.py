@@ -100,7 +100,7 @@ def _asks(project: Project, steps: list[tuple[Fn, Escape]]) -> bool:
         return False
     given = [vid for vid in given if not _of_few(project, last, vid)]
     for caller, above in reversed(steps[:-1]):
-        wanted = _behind(project, last, given)
+        wanted = behind(project, last, given)
         if not wanted:
             return False
         edge = above.edge
@@ -133,17 +133,17 @@ def provoked(project: Project, fn: Fn, name: str) -> bool:
         return False
     if is_own_mistake(project, last, escape, steps[-2][1].edge):
         return False
-    if tested_before(project, steps):
+    if tested_before(project, steps) or not project.exceptions.is_open(steps):
         return False
     short = name.rpartition(".")[2]
-    found = bool(MISSING.search(short) or _MALFORMED.search(short))
+    found = bool(MISSING.search(short) or _MALFORMED.search(short) or name == "builtins.ValueError")
     given, inner = _asked(last, escape), escape
     for caller, above in reversed(steps[:-1]):
         edge = above.edge
         if edge is None or edge.call is None:
             return False
         if given:
-            wanted = _behind(project, last, given)
+            wanted = behind(project, last, given)
             handed = _handed_on(caller, edge.call) if wanted and edge.call.open_ended else []
             if handed:
                 given, last, inner = handed, caller, above
@@ -218,7 +218,7 @@ def sent(project: Project, fn: Fn, vids: list[Vid], depth: int = 3) -> bool:
     made = ingredients(fn.facts, vids)
     if _of_request(project, fn, vids) or any(_reads_request(project, fn, vid) for vid in made):
         return True
-    wanted = _behind(project, fn, vids)
+    wanted = behind(project, fn, vids)
     if not wanted or fn.fqn in project.route_functions or depth == 0:
         return bool(wanted) and depth > 0
     for edge in project.graph.callers(fn):
@@ -280,7 +280,7 @@ def _of_request(project: Project, fn: Fn, given: list[Vid]) -> bool:
     """Whether values in a handler are made of what the client sent (not of what the server keeps on the request)."""
     given = [vid for vid in given if not _set_by_server(project, fn, vid)]
     made = ingredients(fn.facts, given)
-    named = any(project.param_source(fn, index) == "request" for index in _behind(project, fn, given))
+    named = any(project.param_source(fn, index) == "request" for index in behind(project, fn, given))
     return named or any(item.vid in made or _is_read(fn, item.vid, made) for item in request_reads(project, fn))
 
 
@@ -478,7 +478,7 @@ def _inputs(call: Call) -> list[Vid]:
     return [*call.passed, call.func]
 
 
-def _behind(project: Project, fn: Fn, vids: list[Vid]) -> set[int]:
+def behind(project: Project, fn: Fn, vids: list[Vid]) -> set[int]:
     """Parameters of which the values are made: not `self`, and not what does the looking up."""
     made = {vid for vid in ingredients(fn.facts, vids) if fn.facts.values[vid][0] == "param"}
     return {

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING, NamedTuple
 
 from backendlint.facts.model import Span, Value, Vid
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
 Key = tuple[object, ...]
 """A value that is the same wherever it is named: a constant, or a member of a class."""
 MAX_DEPTH = 4
+_MAKES = re.compile(r"uuid\.uuid\d$|secrets\.token_")
 _PLAIN = (bool, int, str, type(None))
 
 
@@ -50,6 +52,7 @@ class Provisos:
         if known is None:
             known = self._blocks[fn, block] = self._of_block(fn, block)
         around, left = known
+        around = around.union(*(self._test(fn, test, outcome) for test, outcome in fn.operands_before(span)))
         return around.union(*(said for exit_span, said in left if exit_span[2:] <= span[:2])) if left else around
 
     def _of_block(self, fn: Fn, block: int) -> tuple[frozenset[Proviso], list[tuple[Span, frozenset[Proviso]]]]:
@@ -246,10 +249,24 @@ class Provisos:
     def _decided(self, fn: Fn, vid: Vid, item: Proviso) -> bool | None:
         """Whether a value fulfils a proviso; None where it is not known."""
         key = self._key(fn, vid)
+        if key is None and _is_made(fn, vid):
+            return (item.key is None) is item.holds if item.key is None or item.key[-1] is None else None
         if key is None:
             return None
         said = key == item.key if item.key is not None else key[0] == "member" or bool(key[-1])
         return said is item.holds
+
+
+def _is_made(fn: Fn, vid: Vid) -> bool:
+    """`str(uuid4())`, `uuid4().hex`, `token_hex(8)`: new each time, and never empty."""
+    value = fn.unguarded(vid)
+    if value[0] == "attr":
+        return _is_made(fn, value[1])
+    func = fn.func_of(value)
+    if func == ("name", "builtins.str"):
+        args = fn.calls[value[1]].args
+        return len(args) == 1 and _is_made(fn, args[0])
+    return func[0] == "name" and _MAKES.match(str(func[1])) is not None
 
 
 def _single(bound: Bound, index: int) -> Vid:
