@@ -21,5 +21,5 @@ def check(project: Project) -> Iterator[Hit]:
                 leak.fn.location(leak.escape.span),
                 related=(leak.sibling.step(leak.sibling.facts.header, "wraps it"),),
                 function=leak.fn.fqn,
-                profile=None if leak.sibling.path == leak.fn.path else "strict",
+                profile=None if leak.sibling.path == leak.fn.path and library != "builtins" else "strict",
             )

@@ -353,7 +353,7 @@ class Failures:
         bases = self.project.hierarchy.library_bases(fn.cls) if fn.cls is not None else ()
         return any(base.partition(".")[0] == library for base in bases)
 
-    def _wrapped_above(self, fn: Fn, name: str) -> bool:
+    def _wrapped_above(self, fn: Fn, name: str, depth: int = 2) -> bool:
         """A helper all of whose callers handle the failure, or others of the same library: the wrapping is theirs;
         so it is that of the function in which it is defined, where that hands it on."""
         parent = fn.parent
@@ -367,14 +367,21 @@ class Failures:
         callers = self.project.graph.callers(fn) if not fn.name.endswith("__") else ()
         return bool(callers) and all(
             edge.call is not None
-            and any(
-                caught in _ALL
-                or self.project.hierarchy.subclass_of(name, caught)
-                or self._alike(frozenset([caught]), name)
-                for _, types in self.project.exceptions.handlers(edge.caller, edge.call.block)
-                for caught in types
+            and (
+                self._handled_at(edge.caller, edge.call.block, name)
+                or (depth > 0 and edge.caller is not fn and self._wrapped_above(edge.caller, name, depth - 1))
             )
             for edge in callers
+        )
+
+    def _handled_at(self, fn: Fn, block: int, name: str) -> bool:
+        """Whether a `try` around the block handles the failure, or `with translating():` does."""
+        caught = [item for _, types in self.project.exceptions.handlers(fn, block) for item in types]
+        around = [item for _, item in fn.blocks_of(block) if item.kind == "with"]
+        caught += [item for with_ in around for manager in self._managers(fn, with_) for item in self.wraps(manager, 0)]
+        return any(
+            item in _ALL or self.project.hierarchy.subclass_of(name, item) or self._alike(frozenset([item]), name)
+            for item in caught
         )
 
     def _failure(self, fn: Fn) -> tuple[str, Escape | None]:
