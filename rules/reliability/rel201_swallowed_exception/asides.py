@@ -23,7 +23,7 @@ _REPORTS = frozenset({"log_error", "log_exception", "capture_exception", "captur
 """What writes an error down, or sends it to who collects them."""
 _REPORTING = re.compile(r"_*(log|report)_(error|exception)s?")
 _DECIDED = re.compile(
-    r"best[- ]effort|swallow|fail[- ]?(soft|open|silent)|silently|"
+    r"best[- ]effort|\bfall(s|ing)? back\b|swallow|fail[- ]?(soft|open|silent)|silently|"
     r"(never|not|n't|without|instead of) (rais(e|es|ing)|throw(s|ing)?)\b|"
     r"(ignor|suppress|dropp)\w* (any |all |every )?(errors?|exceptions?|failures?)|"
     r"(errors?|exceptions?|failures?) (is|are|will be) (ignored|dropped|suppressed)|"
@@ -38,6 +38,9 @@ _MEASURES = re.compile(
 _ON_SPANS = COUNTED | {"set_attribute", "set_attributes", "add_event", "record_exception", "set_tag", "labels"}
 """What is asked of a span or a metric."""
 _RECORDS = _ON_SPANS | _REPORTS
+_MEASURING = re.compile(r"_*(log|record|report|track|emit)_(metric|param|stat|gauge|measurement|usage)s?")
+"""What a project calls that itself."""
+_STORING = re.compile(r"(save|create|insert|update|delete|write|drop|remove|send|add)(_\w+)?")
 _LIVES = frozenset({"ex", "px", "exat", "pxat", "ttl", "timeout", "expire", "expiration"})
 _SETS = frozenset({"setex", "psetex"})
 """What says how long an entry of a cache lives."""
@@ -83,16 +86,30 @@ def is_aside(site: Place) -> bool:
     if _DECIDED.search(site.function.docstring) or _REPORTING.fullmatch(site.function.name):
         return True
     done = site.effects
-    measured = any(site.word(call) in _RECORDS for call in site.calls)
+    measured = any(_records(site, call) for call in site.calls)
     if ("log" in done or measured) and all(_is_said(site, call) for call in site.calls):
         return True
     if fills_database(project, fn) or for_tests(project, fn):
         return True
-    if not done & CHANGES and (for_developers(fn.path) or (not fn.is_module and only_by_hand(project, fn))):
+    if not done & CHANGES and (for_developers(fn.path) or _is_by_hand(site)):
         return True
     return not done & STORES and project.layer(fn) != "controller" and _MEASURES.search(fn.path.lower()) is not None
 
 
+def _is_by_hand(site: Place) -> bool:
+    """What somebody runs; of what modules do when they are loaded, that of scripts, which nobody imports, but to store anything."""
+    project, fn = site.project, site.fn
+    if not fn.is_module:
+        return only_by_hand(project, fn)
+    stores = any(_STORING.fullmatch(site.word(call)) for call in site.calls)
+    return project.layer(fn) == "command" and not stores and only_by_hand(project, fn)
+
+
+def _records(site: Place, call: Call) -> bool:
+    word = site.word(call)
+    return word in _RECORDS or _MEASURING.fullmatch(word) is not None
+
+
 def _is_said(site: Place, call: Call) -> bool:
     """What only logs or measures, or makes what is logged."""
-    return site.word(call) in _RECORDS or asks_nobody(site.project, site.fn, call)
+    return _records(site, call) or asks_nobody(site.project, site.fn, call)

@@ -26,6 +26,7 @@ _PROBE = re.compile(r"_*((validate|test|ping)(_\w+)?|(\w+_)?(ping|health_?check)
 _ASKS = re.compile(r"ping|head|raise_for_status|is_alive|health_?check")
 """What is asked to find that out."""
 _UNKNOWN = frozenset({"unknown", "n/a", "na", "?", "-", "undefined", "unavailable", "not available"})
+_EXITS = frozenset({"exit", "_exit", "fail"})
 _BOOLS = (("const", True), ("const", False))
 _WARNS = ("warning", "warn", "error", "critical", "fatal", "exception")
 
@@ -43,10 +44,12 @@ def is_quiet(site: Place, outcome: str) -> bool:
         return True
     if _is_on_the_way_to_raise(site) or _tries_candidates(site) or _is_missed_below(site):
         return True
+    if _is_computed_below(site) or _asks_until_there(site):
+        return True
     # where the tried code returns, the code below is what happens instead
-    if outcome != "goes on" or site.facts.kind != "except":
+    if outcome != "goes on":
         return False
-    return function.blocks[site.facts.group].exits == "return" or _ends_in_failure(site) or _tries_first(site)
+    return function.blocks[site.tried].exits == "return" or _ends_in_failure(site) or _tries_first(site)
 
 
 def _does(site: Place) -> bool:
@@ -141,6 +144,36 @@ def _is_missed_below(site: Place) -> bool:
     return not set_there.isdisjoint(named) or (bool(bound) and not made.isdisjoint(found))
 
 
+def _is_computed_below(site: Place) -> bool:
+    """`with suppress(ConnectionError): found = cache.get(key)`, then `if found is None: found = compute()`: the cache is away, the
+    value is not."""
+    function, block = site.function, site.facts
+    asked = {call.value for call in site.calls if "cache-read" in site.project.effects.call_effects(site.fn, call)}
+    if not asked or site.effects & WORKS != {"cache-read"}:
+        return False
+    outer = function.blocks[site.tried].parent
+    tests = [item for item in function.blocks if item.kind == "if" and item.parent == outer and item.span > block.span]
+    first = min(tests, key=lambda item: item.span, default=None)
+    return first is not None and not asked.isdisjoint(ingredients(function, (first.value,)))
+
+
+def _asks_until_there(site: Place) -> bool:
+    """`while True: try: get(url); break; except Exception: pass; if late(): sys.exit(1); sleep(1)`: a loop that asks until somebody
+    answers, and tells where nobody does."""
+    function = site.function
+    loop = next((n for n in around(function, site.facts.parent) if function.blocks[n].kind in ("for", "while")), -1)
+    if site.facts.kind != "except" or loop < 0 or site.effects & CHANGES:
+        return False
+    block, tried = function.blocks[loop], below(function, site.tried)
+    inside = below(function, loop)
+    ends = any(function.blocks[number].exits in ("break", "return") for number in tried)
+    sleeps = any(site.word(call) == "sleep" and call.block in inside - tried for call in function.calls)
+    told = [(item.span, item.block) for item in function.raises]
+    told += [(call.span, call.block) for call in function.calls if _warns(site.fn, call) or site.word(call) in _EXITS]
+    last = [span > block.span or number in inside - tried for span, number in told]
+    return ends and sleeps and any(last)
+
+
 def _warns(fn: Fn, call: Call) -> bool:
     """Whether it logs that something is wrong."""
     found = log_call(fn.file, fn.facts, call)
@@ -149,7 +182,7 @@ def _warns(fn: Fn, call: Call) -> bool:
 
 def _tries_first(site: Place) -> bool:
     """Where success returns in the tried code, which asks nobody else, and the code below makes the result in another way."""
-    tried = below(site.function, site.facts.group)
+    tried = below(site.function, site.tried)
     return (
         any(item.block in tried for item in site.function.returns)
         and not site.effects & WORKS
@@ -159,7 +192,7 @@ def _tries_first(site: Place) -> bool:
 
 def _ends_in_failure(site: Place) -> bool:
     """Where success returns in the tried code, and whatever comes below answers that it failed."""
-    function, tried = site.function, below(site.function, site.facts.group)
+    function, tried = site.function, below(site.function, site.tried)
     below_it = [item.value for item in function.returns if item.span[:2] > site.facts.span[2:]]
     return (
         any(item.block in tried for item in function.returns)

@@ -15,9 +15,11 @@ _CLEANUP_FUNCTION = re.compile(
 _CLEANUP_CALL = re.compile(
     r"a?close(_(all|it|conn\w*|sessions?|sockets?|clients?|pools?|db|files?|cursors?|streams?|channels?|drivers?|old_\w+))?|"
     r"shutdown|rollback|cancel|kill(_\w+)?|terminate|disconnect|dispose|release|unlink|remove|rmtree|rmdir|"
-    r"unsubscribe|unbind(_s|_ext_s)?|stop|quit|logout|wait_closed|clean_?up|detach|reset|expunge(_all)?|join|wait|"
+    r"rm|unsubscribe|unbind(_s|_ext_s)?|stop|quit|logout|wait_closed|clean_?up|detach|reset|expunge(_all)?|join|wait|"
     r"remove_\w*(listener|handler|observer|callback|subscriber)s?"
 )
+_THERE = re.compile(r"l?exists|is_?file|is_?dir")
+"""What is asked before something is removed."""
 _PAUSE = frozenset({"wait_for", "wait", "timeout", "timeout_at"})
 """`asyncio.wait_for(stop.wait(), 5)`: that the time is over is how it usually ends."""
 _COMES = frozenset({"get", "recv", "receive", "join", "readline", "get_message"})
@@ -42,7 +44,8 @@ def is_expected(site: Place, types: tuple[str, ...]) -> bool:
         return True
     names = [site.word(call) for call in site.calls]
     works = [site.word(call) for call in site.calls if not _makes(site, call)]
-    if works and all(_CLEANUP_CALL.fullmatch(name) for name in works):
+    ends = [name for name in works if not _THERE.fullmatch(name)]
+    if ends and all(_CLEANUP_CALL.fullmatch(name) for name in ends):
         return True
     if types and all(name.endswith("TimeoutError") for name in types) and (_pauses(site) or _polls(site)):
         return True

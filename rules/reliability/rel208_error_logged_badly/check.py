@@ -16,11 +16,14 @@ from backendlint.api import (
     asks_nobody,
     by_style,
     calls_in,
+    derived,
     for_developers,
     for_tests,
     here_and_in,
+    ingredients,
     lines_of,
     log_call,
+    only_by_hand,
     only_converts,
     told_once,
 )
@@ -58,9 +61,11 @@ def _hits_in(project: Project, options: Mapping[str, object], functions: Iterabl
                 hit = _told(project, fn, verdict, index, options)
                 if hit is not None:
                     lost_little = verdict.again is None and (
-                        _only_reads(project, fn, index) or _is_decided(project, fn, index, verdict.why)
+                        _only_reads(project, fn, index)
+                        or _only_told(fn, index)
+                        or _is_decided(project, fn, index, verdict.why)
                     )
-                    advice = lost_little or for_developers(fn.path) or _is_watched(project, fn, options)
+                    advice = lost_little or for_developers(fn.path) or _is_watched(project, fn, options, verdict)
                     # a migration has run, and nobody will mend it
                     advice |= for_tests(project, fn) or project.layer(fn) == "migration"
                     hit = replace(hit, profile="strict") if advice else hit
@@ -75,10 +80,32 @@ def _only_reads(project: Project, fn: Fn, handler: int) -> bool:
     )
 
 
-def _is_watched(project: Project, fn: Fn, options: Mapping[str, object]) -> bool:
-    """What shows somebody how far it has come (`tqdm(posts)`), and no endpoint leads to."""
-    shows = options["watched"]
-    return isinstance(shows, list | tuple) and not fn.file.packages.isdisjoint(shows) and not project.reach(fn.fqn)
+def _only_told(fn: Fn, handler: int) -> bool:
+    """Whether nothing is tried but to make what a record says: `log.debug("%d rows", client.stats()["rows"])`."""
+    calls = calls_in(fn.facts, fn.facts.blocks[handler].group)
+    logs = [call for call in calls if log_call(fn.file, fn.facts, call)]
+    said = ingredients(fn.facts, [vid for call in logs for vid in call.passed])
+    asked = [call for call in calls if call not in logs]
+    tried = fn.facts.blocks[fn.facts.blocks[handler].group].span
+    return bool(logs) and all(
+        call.value in said
+        and all(tried.holds(fn.facts.span_of(vid)) for vid in derived(fn, call.value))
+        and not any(item.value in derived(fn, call.value) for item in fn.facts.returns)
+        for call in asked
+    )
+
+
+def _is_watched(project: Project, fn: Fn, options: Mapping[str, object], verdict: Verdict) -> bool:
+    """What shows somebody how far it has come (`tqdm(posts)`), and no endpoint leads to; the text of an error in a program that
+    somebody has started with arguments."""
+    packages, (shows, starts) = fn.file.packages, (strings(options[key]) for key in ("watched", "started"))
+    if verdict.why == "untraced" and not packages.isdisjoint(starts) and only_by_hand(project, fn):
+        return True
+    return not packages.isdisjoint(shows) and not project.reach(fn.fqn)
+
+
+def strings(value: object) -> frozenset[str]:
+    return frozenset(value) if isinstance(value, list | tuple) else frozenset()
 
 
 def _is_decided(project: Project, fn: Fn, handler: int, why: str) -> bool:

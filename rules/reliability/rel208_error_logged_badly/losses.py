@@ -58,7 +58,10 @@ def _any_of_many(project: Project, fn: Fn, handler: int) -> bool:
 
 
 def _names_class(fn: Fn, handler: int) -> bool:
-    """Whether the handler logs which class it is: `type(error).__name__`, `error.__class__.__name__`."""
+    """Whether the handler logs which class it is: `type(error).__name__`, `error.__class__.__name__`, `repr(error)`."""
+    shown = (call for call in fn.calls if fn.value(call.func) == ("name", "builtins.repr"))
+    if any(fn.unguarded(vid) == ("exc", handler) for call in shown for vid in call.args):
+        return True
     for _, base, name in map(fn.value, fn.made_by("attr")):
         if name in ("__name__", "__qualname__"):
             owner = fn.value(base)

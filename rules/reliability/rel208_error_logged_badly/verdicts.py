@@ -38,7 +38,10 @@ _IMPORTERS = frozenset({"import_module", "import_string", "__import__", "find_sp
 _ENDS = re.compile(
     r"a?close(_\w+)?|shutdown|stop|cancel|kill|terminate|disconnect|dispose|quit|clean_?up|wait_closed|logout"
 )
-_TRIES = re.compile(r"_*((try|maybe|guess|detect|probe|best_effort)_|(\w+_)?(health_?check|ping|heartbeat)s?(_|$))")
+_TRIES = re.compile(
+    r"_*((try|maybe|guess|detect|probe|best_effort)_|(\w+_)?(health_?check|ping|heartbeat)s?(_|$))|"
+    r"_*(is|has|can|supports)_\w*(available|installed|supported|present|running|reachable|online|alive)$"
+)
 """Functions that only try, or ask again and again whether somebody is there."""
 
 
