@@ -23,6 +23,12 @@ from .statuses import ALL
 
 _WORDS = 6
 """So many a comment has that says why."""
+_ALL_WELL = re.compile(
+    r"\b(all|always|every|any)\b[^.]{0,60}\b(answer|respon[ds]|return|status)\w*\b[^.]{0,40}\b(20[0-4]|2xx)\b|"
+    r"\b(always|every time|in any case)\b[^.]{0,40}\b(20[0-4]|2xx)\b",
+    re.IGNORECASE,
+)
+"""A docstring that says that nothing else is ever answered: senders of webhooks take offence."""
 _ADDRESS = frozenset({"url", "uri", "link", "href"})
 
 
@@ -47,7 +53,10 @@ def is_chosen(fn: Fn, handler: int, answer: Answer) -> bool:
 
 
 def speaks_of(project: Project, fn: Fn, status: int) -> bool:
-    """Whether a comment in the function names the status: `# a 4xx would be sent again for ever, so 200 with the error`."""
+    """Whether a comment in the function names the status: `# a 4xx would be sent again for ever, so 200 with the error`;
+    or the docstring that it is always one of success."""
+    if _ALL_WELL.search(" ".join(fn.facts.docstring.split())):
+        return True
     span = fn.facts.span
     lines = lines_of(project, fn.path)[span.line - 1 : span.end_line]
     return any(line.lstrip().startswith("#") and re.search(rf"\b{status}\b", line) for line in lines)
