@@ -84,6 +84,15 @@ class Exceptions:
             when = passed | self._provisos.of(fn, escape.block, escape.span)
         return True
 
+    def ways(self, fn: Fn, name: str) -> Iterator[Escape]:
+        """All of a function's own raises and calls by which an exception leaves it."""
+        failing = [site for site in self.project.effects.direct(fn) if site.model.raises]
+        yield from (escape for escape in self._own(fn, failing) if escape.name == name)
+        for edge in self.project.graph.callees(fn):
+            if edge.kind in SAME_THREAD and name in self.escaping(edge.callee):
+                escape = Escape(name, edge.span, edge.block, None, None, edge)
+                yield from (passed for passed in self._through(fn, escape) if passed.name == name)
+
     def caught_by(self, fn: Fn, block: int, name: str) -> int:
         """The `except` block that catches exception `name` raised in `block`, or -1."""
         return next((handler for handler, types in self.handlers(fn, block) if self._catches_one(types, name)), -1)

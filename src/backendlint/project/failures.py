@@ -12,7 +12,7 @@ from backendlint.facts.within import below
 from backendlint.project.decorators import made_within
 from backendlint.project.entities import Fn
 from backendlint.project.exceptions import Escape
-from backendlint.project.foundbefore import asked_before, met_before, surely_there
+from backendlint.project.foundbefore import met_before, open_way
 from backendlint.project.libraries_model import CallModel
 from backendlint.project.lookups import MISSING, asked_for, asked_in, chain, of_failure, provoked
 from backendlint.project.mapped import Mapped
@@ -98,15 +98,11 @@ class Failures:
                     continue
                 if kind in ("domain", "not-found") and met_before(self.project, fn, escape):
                     continue
-                if kind != "infrastructure" and self._ruled_out(chain(self.project, fn, name)):
+                if kind != "infrastructure" and escape.edge is not None and not open_way(self.project, fn, name):
                     continue
                 refused = kind == "domain" and self._of_input(fn, name)
                 if not self.mapped.covers(fn, name, domain=refused) and not self._asked_above(fn, name):
                     yield Unmapped(fn, name, escape, kind)
-
-    def _ruled_out(self, steps: list[tuple[Fn, Escape]]) -> bool:
-        """Whether what is missed at the end of the way was there on it."""
-        return surely_there(self.project, steps) or asked_before(self.project, steps)
 
     def of_decorators(self) -> Iterator[Unmapped]:
         """The project's own exceptions that leave the wrapper around a handler before it is called, once a decorator."""
@@ -256,7 +252,7 @@ class Failures:
 
     def provoked(self, fn: Fn, name: str) -> bool:
         """Whether an exception that leaves a handler hangs on what its request says."""
-        return provoked(self.project, fn, name)
+        return provoked(self.project, open_way(self.project, fn, name))
 
     def of_failure(self, fn: Fn, name: str) -> bool:
         """Whether an exception that leaves a handler is raised for one that says nothing about what was passed: an outage."""

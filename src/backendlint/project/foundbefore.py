@@ -10,7 +10,7 @@ from backendlint.facts.within import called_name
 from backendlint.project.binding import bind
 from backendlint.project.entities import Fn
 from backendlint.project.exceptions import Escape
-from backendlint.project.lookups import behind
+from backendlint.project.lookups import behind, chain
 from backendlint.project.ownrows import rows_read
 from backendlint.project.samevalues import Key, key, passed_on, told
 
@@ -45,12 +45,33 @@ def _leaves_without(
     return block.exits in _LEAVES and fn.facts.blocks[block.group].parent in around
 
 
-def surely_there(project: Project, steps: list[tuple[Fn, Escape]]) -> bool:
+def open_way(project: Project, fn: Fn, name: str) -> list[tuple[Fn, Escape]]:
+    """The first way by which an exception may leave a handler: of those that end in one function, one that is not ruled out."""
+    steps = chain(project, fn, name)
+    if len(steps) < 2:
+        return steps
+    last = steps[-1][0]
+    for escape in project.exceptions.ways(last, name):
+        further = chain(project, escape.edge.callee, name) if escape.edge is not None else []
+        way = [*steps[:-1], (last, escape), *further]
+        if (escape.edge is None or further) and not _ruled_out(project, way):
+            return way
+    return []
+
+
+def _ruled_out(project: Project, way: list[tuple[Fn, Escape]]) -> bool:
+    """Whether the arguments close it, or what is missed at its end was there on it."""
+    return not project.exceptions.is_open(way) or _surely_there(project, way) or _asked_before(project, way)
+
+
+def _surely_there(project: Project, steps: list[tuple[Fn, Escape]]) -> bool:
     """Whether what is missed at the end of the way was found, or made, on it before: `if not signed_in(name, word): return`, then
     `key_of(name)`; `add_keeper(name)`, then the same."""
-    sought = _sought(project, *steps[-1]) if len(steps) > 1 else []
-    kinds = _entities(project, steps[-1][0]) if sought else frozenset()
-    last = steps[-1][0]
+    if len(steps) < 2:
+        return False
+    last, escape = steps[-1]
+    sought = _sought(project, last, escape)
+    kinds = _entities(project, last) if sought else frozenset()
     for caller, above in reversed(steps[:-1]):
         edge = above.edge
         wanted = behind(project, last, sought)
@@ -67,12 +88,12 @@ def surely_there(project: Project, steps: list[tuple[Fn, Escape]]) -> bool:
     return False
 
 
-def asked_before(project: Project, steps: list[tuple[Fn, Escape]]) -> bool:
+def _asked_before(project: Project, steps: list[tuple[Fn, Escape]]) -> bool:
     """Whether what is found to be missing at the end of the way was tested on it before: `if key in table and is_single(table, key)`,
     where that raises `if table.get(key) is None`."""
-    last, escape = steps[-1] if len(steps) > 1 else (None, None)
-    if last is None or escape is None:
+    if len(steps) < 2:
         return False
+    last, escape = steps[-1]
     missing = {
         key(last, vid)
         for test, outcome in last.tests_of(escape.block)

@@ -121,19 +121,19 @@ def _asks(project: Project, steps: list[tuple[Fn, Escape]]) -> bool:
     return _of_request(project, last, given) and not _refused_before(project, last, given, steps[0][1])
 
 
-def provoked(project: Project, fn: Fn, name: str) -> bool:
+def provoked(project: Project, steps: list[tuple[Fn, Escape]]) -> bool:
     """Whether an exception that leaves a handler hangs on what its request says: it is raised in the handler itself, or
-    where something is asked that the handler was sent."""
-    steps = chain(project, fn, name)
+    where something is asked that the handler was sent; by the way that it takes."""
     if len(steps) < 2:
         return bool(steps)
+    name = steps[0][1].name
     steps = _to_the_cause(project, steps)
     last, escape = steps[-1]
     if of_failure(project, last, escape) or _OUTAGE.search(name.rpartition(".")[2]):
         return False
     if is_own_mistake(project, last, escape, steps[-2][1].edge):
         return False
-    if tested_before(project, steps) or not project.exceptions.is_open(steps):
+    if tested_before(project, steps):
         return False
     short = name.rpartition(".")[2]
     found = bool(MISSING.search(short) or _MALFORMED.search(short) or name == "builtins.ValueError")
