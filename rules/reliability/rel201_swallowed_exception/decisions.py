@@ -149,7 +149,7 @@ def _is_computed_below(site: Place) -> bool:
     value is not."""
     function, block = site.function, site.facts
     asked = {call.value for call in site.calls if "cache-read" in site.project.effects.call_effects(site.fn, call)}
-    if not asked or site.effects & WORKS != {"cache-read"}:
+    if not asked or block.exits or site.effects & WORKS != {"cache-read"}:
         return False
     outer = function.blocks[site.tried].parent
     tests = [item for item in function.blocks if item.kind == "if" and item.parent == outer and item.span > block.span]
@@ -184,7 +184,7 @@ def _tries_first(site: Place) -> bool:
     """Where success returns in the tried code, which asks nobody else, and the code below makes the result in another way."""
     tried = below(site.function, site.tried)
     return (
-        any(item.block in tried for item in site.function.returns)
+        any(item.block in tried and item.value >= 0 for item in site.function.returns)
         and not site.effects & WORKS
         and any(call.span[:2] > site.facts.span[2:] for call in site.function.calls)
     )

@@ -49,6 +49,9 @@ PERMITS = re.compile(r"(^|_)(permi\w*|perms?|allowed|authori[sz]ed|can|may)(_|$)
 NEVER_NONE = frozenset(
     {"builtins.int", "builtins.len", "builtins.bool", "builtins.str", "builtins.float", "builtins.list"}
 )
+NUMBERS = frozenset({"Decimal", "Fraction", "timedelta"})
+HOLDERS = frozenset({"set", "dict", "list", "tuple", "frozenset", "OrderedDict", "Counter", "none"})
+"""What makes an empty result where it is given nothing."""
 EMPTY = ("list", "tuple", "set", "dict")
 
 
@@ -199,4 +202,17 @@ def _empty(fn: Fn, item: Return) -> str:
         return f"`{value[1]!r}`"
     if value[0] in EMPTY and not value[1]:
         return f"an empty {value[0]}"
-    return ""
+    return _made_empty(fn, item.value)
+
+
+def _made_empty(fn: Fn, vid: Vid) -> str:
+    """`Decimal("0")`, `set()`, `Ferry.objects.none()`."""
+    value = fn.unguarded(vid)
+    call = fn.facts.calls[value[1]] if value[0] == "call" else None
+    if call is None or call.kwargs:
+        return ""
+    name = fn.callee_name(call)
+    given = [fn.const(part) for part in call.args]
+    if name in NUMBERS and all(str(part).strip("0.") == "" for part in given):
+        return f"`{name}(0)`"
+    return f"`{name}()`" if not given and name in HOLDERS else ""

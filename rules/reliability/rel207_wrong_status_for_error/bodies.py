@@ -36,6 +36,8 @@ class Given(NamedTuple):
 
     answer: Answer
     parts: list[Vid]
+    spelled: Vid = -1
+    """The call whose keywords the body is."""
 
 
 def refuses(fn: Fn, given: Given, usual: list[Given]) -> bool:
@@ -59,9 +61,30 @@ def given_by(project: Project, fn: Fn, answer: Answer) -> Given:
     value = fn.unguarded(answer.body) if answer.body >= 0 else ("",)
     call = fn.facts.calls[value[1]] if value[0] == "call" else None
     if call is None or not project.targets(fn, call):
-        return Given(answer, [answer.body])
+        return Given(answer, [answer.body], _spelled(fn, answer))
+    keys = _keys(project.targets(fn, call)) if answer.made and answer.keys is None else ()
+    if keys:
+        return Given(answer._replace(keys=keys), list(call.passed))
     open_ended = not answer.made and answer.keys is None and answer.status is None  # whatever the function makes of it
     return Given(answer._replace(unsaid=answer.unsaid or open_ended), list(call.passed))
+
+
+def _spelled(fn: Fn, answer: Answer) -> Vid:
+    """The call of `return jsonify(stored=False)`, whose keywords are the body."""
+    calls = (call for call in fn.calls if answer.made and answer.span.holds(call.span))
+    return next((call.value for call in calls if answer.body in (vid for _, vid in call.kwargs)), -1)
+
+
+def _keys(makers: Sequence[Fn]) -> tuple[str, ...]:
+    """Those of the body that functions make: `def problem(code, text): return {"error": {"code": code, "text": text}}`."""
+    found: list[str] = []
+    for maker in makers:
+        for vid in maker.returned:
+            value = maker.unguarded(vid) if vid >= 0 else ("",)
+            if value[0] != "dict":
+                return ()
+            found += [said for key, _ in value[1] if isinstance(said := maker.const(key) if key >= 0 else ..., str)]
+    return tuple(found)
 
 
 def tells(fn: Fn, handler: int, given: Given, usual: Sequence[Given] = ()) -> bool:
@@ -109,8 +132,11 @@ def reports(fn: Fn, given: Given) -> bool:
 
 
 def _entries(fn: Fn, vid: Vid) -> list[tuple[object, object]]:
-    """The constants of a dict's keys and values; Ellipsis for others."""
+    """The constants of a dict's keys and values, and of `jsonify(stored=False)`; Ellipsis for others."""
     value = fn.unguarded(vid) if vid >= 0 else ("",)
+    call = fn.facts.calls[value[1]] if value[0] == "call" else None
+    if call is not None:
+        return [(key, fn.const(item)) for key, item in call.kwargs if key != "**"] if not call.args else []
     return [(fn.const(key), fn.const(item)) for key, item in value[1]] if value[0] == "dict" else []
 
 
@@ -150,9 +176,19 @@ def is_empty(fn: Fn, given: Given) -> bool:
 
 
 def denies(fn: Fn, given: Given, usual: list[Given]) -> bool:
-    """`{"stored": False}`, where another answer is `{"stored": True}`."""
-    said = [entry for item in usual if not item.answer.failed for vid in item.parts for entry in _flags(fn, vid)]
-    return any(not truth and (name, True) in said for vid in given.parts for name, truth in _flags(fn, vid))
+    """`{"stored": False}`, where another answer is `{"stored": True}`, or `{"stored": count > 0}`."""
+    said = [
+        (name, truth)
+        for item in usual
+        if not item.answer.failed
+        for vid in (*item.parts, item.spelled)
+        for name, truth in _entries(fn, vid)
+    ]
+    return any(
+        not truth and ((name, True) in said or (name, ...) in said)
+        for vid in (*given.parts, given.spelled)
+        for name, truth in _flags(fn, vid)
+    )
 
 
 def _flags(fn: Fn, vid: Vid) -> list[tuple[str, bool]]:

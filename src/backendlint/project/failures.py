@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 INFRASTRUCTURE = frozenset({"infrastructure", "integrity"})
 _OURS = re.compile(
-    r"Unexpected|^(Internal)?ServerError$|Config|Programming|Usage|Assert|Unreachable|NotImplemented|Implementation|Invariant|Internal|Setup|Startup|Exit|Stop|Retry|Skip|Abort|Cancel"
+    r"Unexpected\w*(Error|Exception)$|^(Internal)?ServerError$|Config|Programming|Usage|Assert|Unreachable|NotImplemented|Implementation|Invariant|Internal|Setup|Startup|Exit|Stop|Retry|Skip|Abort|Cancel"
 )
 """Exceptions of the project that tell of bugs or steer its flow."""
 _CONFIGURED = re.compile(r"(^|_)(settings|config|conf|environ)$|^[A-Z][A-Z0-9]*(_[A-Z0-9]+)*$")
@@ -365,7 +365,7 @@ class Failures:
             edge.call is not None
             and (
                 self._handled_at(edge.caller, edge.call.block, name)
-                or (depth > 0 and edge.caller is not fn and self._wrapped_above(edge.caller, name, depth - 1))
+                or (depth > 0 and _together(edge.caller, fn) and self._wrapped_above(edge.caller, name, depth - 1))
             )
             for edge in callers
         )

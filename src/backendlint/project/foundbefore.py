@@ -54,9 +54,15 @@ def open_way(project: Project, fn: Fn, name: str) -> list[tuple[Fn, Escape]]:
     for escape in project.exceptions.ways(last, name):
         further = chain(project, escape.edge.callee, name) if escape.edge is not None else []
         way = [*steps[:-1], (last, escape), *further]
-        if (escape.edge is None or further) and not _ruled_out(project, way):
+        told = escape == steps[-1][1] or not any(_passes_all(above) for _, above in way[len(steps) - 1 :])
+        if told and (escape.edge is None or further) and not _ruled_out(project, way):
             return way
     return []
+
+
+def _passes_all(escape: Escape) -> bool:
+    """A call with `**options`: what those close is not known."""
+    return escape.edge is not None and escape.edge.call is not None and escape.edge.call.open_ended
 
 
 def _ruled_out(project: Project, way: list[tuple[Fn, Escape]]) -> bool:

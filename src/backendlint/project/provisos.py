@@ -121,9 +121,13 @@ class Provisos:
                 return frozenset({Proviso(part[0], same, key, part[1])})
         return _NONE
 
-    def _part(self, fn: Fn, vid: Vid) -> tuple[int, str] | None:
-        """A parameter, one that was made a member of its enumeration (`side = Side(side)`), or a field of one (`self.version`)."""
+    def _part(self, fn: Fn, vid: Vid, depth: int = MAX_DEPTH) -> tuple[int, str] | None:
+        """A parameter, one that was made a member of its enumeration (`side = Side(side)`), or a field of one (`self.version`);
+        the same where branches meet that have only tested it."""
         value = fn.unguarded(vid)
+        if value[0] == "phi" and depth:
+            parts = {self._part(fn, item, depth - 1) for item in value[1]}
+            return parts.pop() if len(parts) == 1 else None
         if value[0] == "param":
             return value[1], ""
         if value[0] == "call":
