@@ -34,6 +34,7 @@ FAR = 4
 SERVERS_OWN = re.compile(r"\((?:HTTP )?500\)|\bHTTP 500\b|\b(?:a|as) 500\b|\binternal server error\b", re.IGNORECASE)
 """Words of a docstring that say which status is meant."""
 FAILURES = ("infrastructure", "integrity")
+SERVICES = frozenset({"http", "grpc"})
 ALL = ("builtins.Exception", "builtins.BaseException")
 
 
@@ -163,12 +164,23 @@ def _profile(
             if project.hierarchy.subclass_of(item.name, name) and project.exception_kind(name) in FAILURES
         )
         usual = handled > open_ones and project.exception_kind(item.name) != "integrity" and not _endless(item)
+        usual |= _asks_by_itself(project, item)
         return None if usual and item.escape.edge is None else "strict" if handled else "audit"
     raised = project.exceptions.witness(item.fn, item.name)
     if not raised or not raised[-1].message.startswith("raises "):
         return "audit"
     meant = raised[-1].location in treated and project.error_paths.provoked(item.fn, item.name)
     return None if meant else "strict"
+
+
+def _asks_by_itself(project: Project, item: Unmapped) -> bool:
+    """Whether a handler asks another service on its own, where the project turns such failures into exceptions of its own elsewhere."""
+    site = item.escape.site
+    return (
+        site is not None
+        and not SERVICES.isdisjoint(site.model.effect)
+        and project.error_paths.wrapped_elsewhere(item.name)
+    )
 
 
 def _is_forgotten(project: Project, item: Unmapped, caught: Counter[str], open_ones: int) -> bool:

@@ -17,6 +17,7 @@ from backendlint.project.libraries_model import CallModel
 from backendlint.project.lookups import MISSING, asked_for, asked_in, chain, of_failure, provoked
 from backendlint.project.mapped import Mapped
 from backendlint.project.once import first_time_only
+from backendlint.project.uses import ingredients
 
 if TYPE_CHECKING:
     from backendlint.project.model import Project
@@ -51,6 +52,8 @@ _OUTSIDE = (
     "db-write",
     "cache-read",
 )
+_OTHERS = frozenset(_OUTSIDE) - {"db", "db-read", "db-write", "cache-read"}
+_STATUS = frozenset({"status", "status_code", "code"})
 _ALL = ("builtins.Exception", "builtins.BaseException")
 
 
@@ -127,12 +130,24 @@ class Failures:
 
     def _of_input(self, fn: Fn, name: str) -> bool:
         """Whether it tells what is wrong with what was given, and not that something failed: by its name, which says that what
-        was asked for is not there, or because what raises it asks nobody outside."""
+        was asked for is not there, or because what raises it asks nobody outside, or not for what decides it."""
         if says_missing(name):
             return True
         steps = chain(self.project, fn, name)
         raiser = steps[-1][0] if steps else fn
-        return not self.project.effects.has(raiser, *_OUTSIDE)
+        return not self.project.effects.has(raiser, *_OUTSIDE) or (bool(steps) and self._decided_by_data(*steps[-1]))
+
+    def _decided_by_data(self, fn: Fn, escape: Escape) -> bool:
+        """`if not tariff.rate: raise RateMissing(day)`: a test of rows and of what was passed; of an answer of others only where it
+        asks for one status by which they refuse (`if answer.status_code == 423: raise DoorStuck()`)."""
+        tests = [test for test, outcome in fn.tests_of(escape.block) if outcome]
+        if escape.statement is None or not tests or fn.inside(escape.block, "except") is not None:
+            return False
+        if _is_refusal(fn, tests[0]):
+            return True
+        made = ingredients(fn.facts, tests)
+        asked = (call for call in fn.calls if call.value in made)
+        return not any(self.project.effects.call_effects(fn, call) & _OTHERS for call in asked)
 
     def _asked_above(self, fn: Fn, name: str) -> bool:
         """Whether it is raised where a question has the answer no (`if signed_in(): ... raise Unknown()`) that a decorator of
@@ -274,6 +289,21 @@ class Failures:
                 found.update(types)
         return frozenset(found)
 
+    def wrapped_elsewhere(self, name: str) -> bool:
+        """Whether the project turns failures of this sort into its own somewhere; those of one client of HTTP are like another's."""
+        return self._alike(self._wrapped, name) or (
+            self._of_client(name) and any(self._of_client(item) for item in self._wrapped)
+        )
+
+    def _of_client(self, name: str) -> bool:
+        library = self.project.libraries.library_of(name)
+        return library is not None and library.kind == "http-client"
+
+    @cached_property
+    def _wrapped(self) -> frozenset[str]:
+        """Failures of libraries that any function turns into an exception of the project."""
+        return frozenset[str]().union(*(self.wraps(fn, 0) for fn in self.project.functions_with("except")))
+
     def _managers(self, fn: Fn, block: Block) -> Iterator[Fn]:
         """`with translating():`, a generator of the project that gets at its `yield` what is raised inside."""
         value = fn.unguarded(block.value) if block.value >= 0 else ("",)
@@ -409,6 +439,15 @@ class Failures:
 def _reaches_out(model: CallModel) -> bool:
     """Whether a library's function does more than to look, or has another do it (`breaker.call(session.post, url)`)."""
     return bool(model.effect) or any(item is not None for item in (model.bridges, model.executor, model.calls))
+
+
+def _is_refusal(fn: Fn, test: Vid) -> bool:
+    """`answer.status_code == 423`: they say what is wrong with what they were asked."""
+    value = fn.unguarded(test)
+    if value[0] != "compare" or tuple(value[1]) != ("==",):
+        return False
+    asked, status = fn.unguarded(value[2][0]), fn.const(value[2][1])
+    return asked[0] == "attr" and asked[2] in _STATUS and isinstance(status, int) and 400 <= status < 500
 
 
 def waits_there(project: Project, fn: Fn, block: int, *effects: str) -> bool:

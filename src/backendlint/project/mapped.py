@@ -21,6 +21,7 @@ EVERYTHING = "builtins.Exception"
 _ALL = (EVERYTHING, "builtins.BaseException")
 _SETTING = "EXCEPTION_HANDLER"
 """The key of a setting that names a function which is given every exception (Django REST framework's)."""
+_REST = "rest_framework."
 _GIVEN = "process_exception"
 """The method of a middleware that is given every exception (Django's)."""
 
@@ -30,6 +31,8 @@ class _Program(NamedTuple):
 
     types: frozenset[str]
     """Exceptions that its handlers or middleware turn into responses, by class name."""
+    by_setting: frozenset[str]
+    """Those that the function does which a setting names, for the views of that framework."""
     last_resort: bool
     """Whether there is a handler of everything that answers 500."""
     maps_own: bool
@@ -48,7 +51,7 @@ class Mapped:
         """Whether something between the handler `fn` and the client turns the exception into a response; for a `domain`
         exception that is no handler of everything that answers 500, where others of the project's are mapped for themselves."""
         program = self._program(fn)
-        types = {*program.types, *self._around(fn)}
+        types = {*program.types, *self._around(fn), *(() if self._is_plain(fn) else program.by_setting)}
         if program.last_resort and not (domain and program.maps_own):
             types.add(EVERYTHING)
         return any(self.project.hierarchy.subclass_of(name, item) for item in types) or any(
@@ -71,10 +74,21 @@ class Mapped:
         for fn in self._middlewares:
             if not self.programs.apart(fn.path, home):
                 found |= set(self.given(fn) if fn.name == _GIVEN else self._caught_on_the_way(fn))
-        for function in self.set_for_all():
-            found |= self.given(function) if function is not None else {EVERYTHING}
+        named = (self.given(item) if item is not None else {EVERYTHING} for item in self.set_for_all())
         own = any(ref.name in self.project.classes for item in registered for ref in item.types)
-        return _Program(frozenset(found), bool(last), own)
+        return _Program(frozenset(found), frozenset[str]().union(*named), bool(last), own)
+
+    def _is_plain(self, fn: Fn) -> bool:
+        """A view of Django's own, which knows nothing of the settings of what makes APIs of it."""
+        routes = self.project.route_functions.get(fn.fqn, ())
+        if (
+            not routes
+            or any(route.framework != "django" for route in routes)
+            or any(ref.kind != "lib" or ref.name.startswith(_REST) for ref in fn.decorators)
+        ):
+            return False
+        bases = self.project.hierarchy.library_bases(fn.cls) if fn.cls is not None else []
+        return fn.cls is None or (bool(bases) and all(base.startswith("django.") for base in bases))
 
     @cached_property
     def _middlewares(self) -> list[Fn]:
