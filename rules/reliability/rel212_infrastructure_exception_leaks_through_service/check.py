@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from backendlint.api import Hit, Project
+from backendlint.api import Fn, Hit, Project
 
 LAYERS = ("service", "client")
 
@@ -21,5 +21,10 @@ def check(project: Project) -> Iterator[Hit]:
                 leak.fn.location(leak.escape.span),
                 related=(leak.sibling.step(leak.sibling.facts.header, "wraps it"),),
                 function=leak.fn.fqn,
-                profile=None if leak.sibling.path == leak.fn.path and library != "builtins" else "strict",
+                profile=None if _is_near(project, leak.fn, leak.sibling) and library != "builtins" else "strict",
             )
+
+
+def _is_near(project: Project, fn: Fn, sibling: Fn) -> bool:
+    """Whether the sibling is in the same file, or the function's class has it by inheritance."""
+    return sibling.path == fn.path or (fn.cls is not None and project.method(fn.cls, sibling.name) is sibling)

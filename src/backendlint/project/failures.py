@@ -17,7 +17,7 @@ from backendlint.project.libraries_model import CallModel
 from backendlint.project.lookups import MISSING, asked_for, asked_in, chain, of_failure, provoked
 from backendlint.project.mapped import Mapped
 from backendlint.project.once import first_time_only
-from backendlint.project.uses import ingredients
+from backendlint.project.uses import ingredients, of_caught
 
 if TYPE_CHECKING:
     from backendlint.project.model import Project
@@ -326,7 +326,8 @@ class Failures:
         return tuple(name for name in types if self.project.exception_kind(name) in INFRASTRUCTURE)
 
     def _raises_own(self, fn: Fn, index: int) -> bool:
-        """Whether the handler raises an exception of the project for whatever it catches: none goes on as it is."""
+        """Whether the handler raises an exception of the project for whatever it catches, there or below the loop in which it tries
+        again (`raise Silent(url) from failure`): none goes on as it is."""
         inside = below(fn.facts, index)
         again = [
             item
@@ -336,9 +337,13 @@ class Failures:
         return not again and any(
             name in self.project.classes and not _REFUSES.search(name.rpartition(".")[2])
             for statement in fn.facts.raises
-            if statement.block in inside
+            if statement.block in inside or (statement.cause >= 0 and of_caught(fn.facts, index, (statement.cause,)))
             for name in self.project.exceptions.raised(fn, statement)
         )
+
+    def _inherits(self, fn: Fn, other: Fn) -> bool:
+        """Whether the other one is a method that the function's class has by inheritance."""
+        return fn.cls is not None and self.project.method(fn.cls, other.name) is other
 
     def _alike(self, wrapped: frozenset[str], name: str) -> bool:
         """Whether failures of this sort are wrapped: these, or others of the same library."""
@@ -358,7 +363,7 @@ class Failures:
         for fn in members:
             name, escape = self._failure(fn) if fn not in wrapping else ("", None)
             if escape is not None and not self._wrapped_above(fn, name) and not self._is_librarys(fn, name):
-                open_ones.append((fn, name, escape))
+                open_ones += self._let_out(fn, name, escape)
         open_homes = len({_home(item) for item, _, _ in open_ones})
         for fn, name, escape in open_ones:
             home = self.project.modules.distribution(fn.path)
@@ -367,11 +372,20 @@ class Failures:
                 for item, types in wrapping.items()
                 if self._alike(types, name) and self.project.modules.distribution(item.path) == home
             ]
-            own = [item for item in alike if _together(item, fn)]
+            own = [item for item in alike if _together(item, fn) or self._inherits(fn, item)]
             others = sum(1 for item, _, _ in open_ones if _together(item, fn))
             practice = {_home(item) for item in alike}
             if (own and len(own) >= others) or len(practice) > open_homes:
                 yield Unwrapped(fn, name, escape, (own or alike)[0])
+
+    def _let_out(self, fn: Fn, name: str, escape: Escape) -> list[tuple[Fn, str, Escape]]:
+        """Where it gets out: of a private helper that some of its callers wrap, in those that do not."""
+        edges = [edge for edge in self.project.graph.callers(fn) if edge.call is not None]
+        private = fn.name.startswith("_") and not fn.name.endswith("__")
+        bare = [edge for edge in edges if not self._handled_at(edge.caller, edge.block, name)]
+        if not private or len(bare) == len(edges):
+            return [(fn, name, escape)]
+        return [(edge.caller, name, Escape(name, edge.span, edge.block, None, None, edge)) for edge in bare]
 
     def _is_librarys(self, fn: Fn, name: str) -> bool:
         """A method of a class that is one of the library's own: whoever has it expects what the library raises."""
