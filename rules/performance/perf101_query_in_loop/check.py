@@ -8,7 +8,7 @@ from dataclasses import replace
 from backendlint.api import Hit, Location, Profile, Project, Repeated, Step, repeated, told_once
 
 from .endings import after_failure, until_found
-from .excuses import computes, dispatched, goes_on, locks_each, loops_below, under_own_lock
+from .excuses import computes, dispatched, goes_on, locks_each, loops_below, of_code, sorts, under_own_lock
 from .habits import again, by_others, cause, elsewhere, habit, in_other_loops
 from .occasions import is_seldom
 from .relations import relations
@@ -107,6 +107,8 @@ def _profile(project: Project, item: Repeated) -> Profile | None:
         or goes_on(item)
         or under_own_lock(item)
         or computes(project, item)
+        or sorts(item)
+        or of_code(item)
         or until_found(item)
         or after_failure(item)
         or beside_work(project, item)

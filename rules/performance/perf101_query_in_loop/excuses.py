@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-from backendlint.api import Block, Fn, Project, Repeated, Vid, depends, grows, loops_around, name_of
+from backendlint.api import Block, Fn, Project, Repeated, Value, Vid, depends, grows, loops_around, name_of
 
 READS_TABLE = re.compile(
     r"^\s*(?!\s|(?:SELECT|WITH)\b)|\b(?:FROM|JOIN)\s+(?!\w+\s*\(|information_schema\.|pg_)(\w+|\S)", re.IGNORECASE
@@ -12,6 +12,8 @@ READS_TABLE = re.compile(
 """Statements other than a SELECT, and those of one that reads more than what a function gives, or the server says of itself."""
 CTE = re.compile(r"\b(\w+)\s+AS\s*\(", re.IGNORECASE)
 LOCK = re.compile(r"lock|mutex|semaphore", re.IGNORECASE)
+NAMING = {"getattr": 1, "setattr": 1, "hasattr": 1, "issubclass": 0}
+"""Where these take the name of an attribute, or a class."""
 KINDS = 3
 """So many names that a function tells apart make it a switch."""
 
@@ -79,6 +81,35 @@ def dispatched(item: Repeated) -> bool:
     chosen = {subject for test, outcome in fn.tests_of(block) if outcome and (subject := _told_apart(fn, test)) >= 0}
     kinds = [_told_apart(fn, vid) for vid in fn.made_by("compare")]
     return any(kinds.count(subject) >= KINDS for subject in chosen)
+
+
+def sorts(item: Repeated) -> bool:
+    """`if isinstance(value, Photo): ... elif isinstance(value, File): ...` in the loop: each kind of item is treated another way."""
+    fn, (_, within) = item.fn, _within(item)
+    kinds = [_kind_of(fn, call.value) for call in fn.calls if fn.callee_name(call) == "isinstance"]
+    chosen = {_kind_of(fn, block.value) for block in within if block.kind == "if"}
+    return any(kinds.count(subject) >= KINDS for subject in chosen - {()})
+
+
+def _kind_of(fn: Fn, test: Vid) -> tuple[object, ...]:
+    """The value whose class a test asks for, or ()."""
+    value = fn.unguarded(test) if test >= 0 else ("",)
+    call = fn.calls[value[1]] if value[0] == "call" else None
+    return fn.unguarded(call.args[0]) if call is not None and len(call.args) == 2 else ()
+
+
+def of_code(item: Repeated) -> bool:
+    """`getattr(order, name)`, `issubclass(model, Document)`: the loop goes over fields or classes, as many as are written down."""
+    fn, (loop, _) = item.fn, _within(item)
+    asked = ((fn.callee_name(call), call.args) for call in fn.calls)
+    named = (args[NAMING[name]] for name, args in asked if name in NAMING and len(args) > NAMING[name])
+    return any(_is_item(fn, fn.unguarded(vid), loop) for vid in named)
+
+
+def _is_item(fn: Fn, value: Value, loop: int) -> bool:
+    """Whether a value is the loop's item, or a part of it by its place: `name` in `for name, row in found.items()`."""
+    value = fn.unguarded(value[1]) if value[0] == "unpack" else value
+    return value[0] == "elem" and fn.unguarded(value[1]) == fn.unguarded(fn.facts.blocks[loop].value)
 
 
 def _told_apart(fn: Fn, test: Vid) -> int:

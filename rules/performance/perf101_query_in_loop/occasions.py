@@ -15,7 +15,8 @@ UPGRADES = re.compile(r"(^|_)(upgrades?|upgrader|backfills?|data_?migrations?|da
 def is_seldom(project: Project, fn: Fn) -> bool:
     """Whether it runs seldom and nobody waits: by hand, in tests, to fill a database for a demonstration, at the start."""
     if (
-        project.layer(fn) in ONCE
+        fn.is_module  # as it is imported
+        or project.layer(fn) in ONCE
         or _upgrades(project, fn)
         or only_by_hand(project, fn)
         or for_tests(project, fn)

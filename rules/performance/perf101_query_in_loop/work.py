@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 
-from backendlint.api import Block, Call, Fn, LazyRead, Project, Repeated, Span, name_of, stored_entity
+from backendlint.api import Block, Call, Fn, LazyRead, Project, Repeated, Span, Vid, name_of, receiver, stored_entity
 
 WORK = ("commit", "http", "mail", "queue-publish", "subprocess", "cloud", "db-write")
 """Effects that make the loop's body a unit of work of its own: its query is one step among others."""
@@ -18,8 +18,10 @@ ACTS = re.compile(
     r"|deactivate|ensure|upsert)(_|$)|\w+_or_create(_|$))"
 )
 """Names of functions that do something for each item, even where what they do it with could not be followed."""
-SENDS = re.compile(r"_*(send|notify|publish|broadcast)(_|$)")
+SENDS = re.compile(r"_*(send|notify|publish|broadcast|emit)(_|$)")
 """Names of functions that bring something to somebody, whatever library or plugin they do it with."""
+STOWS = re.compile(r"_*(write|save|store|upload|remove|delete|unlink|move|copy|rm|rmtree|extract)(_|$)")
+"""Names of functions that change what lies in the file system, where files are what they work on."""
 CLEARS = re.compile(
     r"_*((full|hard|soft|really|do)_)?(purge|destroy|shred|erase|wipe|archive|release|clean|cleanup|clear|anonymi[sz]e|unregister|tear_?down)(_|$)"
 )
@@ -30,7 +32,7 @@ def beside_work(project: Project, item: Repeated | LazyRead) -> bool:
     """Whether the loop's body also calls other services, commits or sends something for each item: the query is one step of a
     unit of work."""
     fn = item.fn
-    if _transaction_each(project, fn, item.loop):
+    if _transaction_each(project, fn, item.loop, item.span):
         return True
     branches: set[tuple[int, str]] = set()
     for call in fn.calls:
@@ -42,15 +44,30 @@ def beside_work(project: Project, item: Repeated | LazyRead) -> bool:
         if not OUTSIDE.isdisjoint(effects) or _asks_client(fn, call, effects):
             return True
         name, itself = fn.callee_name(call), any("commit" in model.effect for model in project.models(fn, call))
+        if "file" in effects and STOWS.match(name):
+            return True
         if SENDS.match(name) or ("commit" in effects and not name.endswith("or_create")):
-            branches.add(_branch(within) if itself or not _may_be_left(fn, item.loop, call) else (-2, ""))
+            branches.add(_branch(within) if itself or not _may_be_left(item, call) else (-2, ""))
     return (-1, "") in branches or any((number, "else") in branches for number, kind in branches if kind == "if")
 
 
-def _may_be_left(fn: Fn, loop: Span, call: Call) -> bool:
-    """Whether some rounds end before the call: `if known: continue`."""
-    left = (block.span for block in fn.facts.blocks if block.exits in ("continue", "break"))
-    return any(loop.holds(span) and span[2:] <= call.span[:2] for span in left)
+def _may_be_left(item: Repeated | LazyRead, call: Call) -> bool:
+    """Whether some rounds end before the call: `if known: continue`; not where what was asked for is not there."""
+    left = (block for block in item.fn.facts.blocks if block.exits in ("continue", "break"))
+    before = (block for block in left if item.loop.holds(block.span) and block.span[2:] <= call.span[:2])
+    return any(not _is_missing(item.fn, block.value, item.span) for block in before)
+
+
+def _is_missing(fn: Fn, test: Vid, asked: Span) -> bool:
+    """`if not row`, `if row is None`, `if not row or ...` of what was asked at a place."""
+    value = fn.unguarded(test) if test >= 0 else ("",)
+    if value[:2] == ("bool", "or"):
+        value = fn.unguarded(value[2][0])
+    if value[0] == "compare" and value[1] == ("is",) and fn.const(value[2][1]) is None:
+        value = ("not", value[2][0])
+    row = fn.unguarded(value[1]) if value[0] == "not" else ("",)
+    row = fn.unguarded(row[1]) if row[0] == "await" else row
+    return row[0] == "call" and fn.calls[row[1]].span == asked
 
 
 def _branch(within: Sequence[tuple[int, Block]]) -> tuple[int, str]:
@@ -66,13 +83,15 @@ def _asks_client(fn: Fn, call: Call, effects: set[str]) -> bool:
     return owner.endswith("client") and not own
 
 
-def _transaction_each(project: Project, fn: Fn, loop: Span) -> bool:
+def _transaction_each(project: Project, fn: Fn, loop: Span, place: Span) -> bool:
     """Whether each round has a transaction of its own, that may fail by itself."""
     for number, block in enumerate(fn.facts.blocks):
         if block.kind == "with" and project.transactions.is_transaction(fn, block):
             way = [part for _, part in fn.blocks_of(number)]
             end = next((index for index, part in enumerate(way) if part.span == loop), 0)
             if end and all(part.kind in ("with", "try") for part in way[:end]):
+                return True
+            if end and block.span.holds(place):  # in whatever branch
                 return True
     return False
 
@@ -83,7 +102,15 @@ def works(project: Project, fn: Fn) -> bool:
         return True
     if any(query.kind == "write" for query in project.queries.direct(fn)) or _changes_rows(project, fn):
         return True
+    if any(_saves(project, fn, call) for call in fn.calls):
+        return True
     return any(project.queries.hands_write(edge) for edge in project.graph.callees(fn))
+
+
+def _saves(project: Project, fn: Fn, call: Call) -> bool:
+    """`twin.save()` of what nothing tells the class of: whatever has such a method is stored by it."""
+    named = fn.callee_name(call) in ("save", "asave") and not call.args and receiver(fn, call) >= 0
+    return named and not project.targets(fn, call) and not project.models(fn, call)
 
 
 def _does(project: Project, fn: Fn, effect: str) -> bool:

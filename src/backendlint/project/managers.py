@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from typing import TYPE_CHECKING
 
+from backendlint.facts.model import Call
 from backendlint.project.entities import Cls, Fn, Ref, Refs
 from backendlint.project.libraries_model import ClassModel
 from backendlint.project.saved import stored_by_itself
@@ -128,10 +129,14 @@ class Managers:
             made = (self.resolver.project.classes[ref.name] for ref in refs if ref.kind == "class")
             yield from (cls for cls in made if self.gives_rows(Ref("inst", cls.fqn)))
 
-    def above(self, fn: Fn, cls: Cls) -> Ref:
-        """What `super()` is in a method: for the rows that the object gives, where these are known."""
+    def above(self, fn: Fn, call: Call) -> tuple[Ref, ...]:
+        """What `super()` is in a method: for the rows that the object gives, where these are known; elsewhere the class that it
+        names (`super(Order, order).save()`)."""
+        if fn.cls is None:
+            named = self.resolver.refs(fn, call.args[0]) if len(call.args) == 2 else ()
+            return tuple(Ref("super", ref.name) for ref in named if ref.kind == "class")
         own = self.resolver.refs(fn, 0) if fn.kind in ("method", "property") else ()
-        return Ref("super", cls.fqn, own[0].arg if own else None)
+        return (Ref("super", fn.cls.fqn, own[0].arg if own else None),)
 
     def rows(self, refs: Refs) -> list[Ref]:
         """The rows of managers and querysets."""

@@ -146,7 +146,7 @@ def _listed(project: Project, cls: Cls) -> Iterator[Serialized]:
         told: set[str] = set()
         for item in method.facts.returns if method.cls is cls else ():
             place = method.location(item.span)
-            for found in _judged(project, method, item.value, serializer, place, method.fqn):
+            for found in _judged(project, method, item.value, serializer, place, method.fqn, listed=True):
                 if found.read.what not in told:
                     told.add(found.read.what)
                     yield found
@@ -155,7 +155,7 @@ def _listed(project: Project, cls: Cls) -> Iterator[Serialized]:
     rows = project.hierarchy.attribute(cls, "queryset")
     if rows is not None:
         home, vid = rows
-        yield from _judged(project, home, vid, serializer, home.place(vid), home.fqn)
+        yield from _judged(project, home, vid, serializer, home.place(vid), home.fqn, listed=True)
 
 
 def _lists_itself(project: Project, cls: Cls) -> bool:
@@ -173,9 +173,18 @@ def _lists(project: Project, base: str) -> bool:
 
 
 def _judged(
-    project: Project, fn: Fn, vid: Vid, serializer: Cls, place: Location, function: str, left: Chosen | None = None
+    project: Project,
+    fn: Fn,
+    vid: Vid,
+    serializer: Cls,
+    place: Location,
+    function: str,
+    left: Chosen | None = None,
+    *,
+    listed: bool = False,
 ) -> Iterator[Serialized]:
-    origins = [item for item in project.origins.of(fn, vid) if item.known and "none" not in item.ops]
+    """What is asked for each of the objects; `listed`: a view lists them, wherever they come from."""
+    origins = [item for item in project.origins.of(fn, vid) if (item.known or listed) and "none" not in item.ops]
     origins = [item for item in origins if item.steps and not filters_one(project, item)]
     if not origins or _of_another(project, fn, vid, serializer):
         return
@@ -183,7 +192,7 @@ def _judged(
     for read in field_reads(project, serializer, left):
         if any(len(path) < len(read.path) and read.path[: len(path)] == path for path in told):
             continue  # what leads there is to be loaded first
-        for origin in origins:
+        for origin in (item for item in origins if item.known or read.sends):
             whole = (*origin.path, *read.path)
             loaded = origin.loads.has(whole) or _loaded_elsewhere(origin, origins, whole)
             loaded = loaded or by_callers(project, origin, whole)

@@ -273,8 +273,8 @@ class TypeNames:
         if libraries.cls(ref.name) is not None or ref.name.rpartition(".")[2][:1].isupper():
             hinted = "" if libraries.knows(ref.name) else self._by_convention(fn, ref.name.rpartition(".")[2])
             return (Ref("libinst", hinted or ref.name),)
-        if ref.name == "builtins.super" and fn.cls is not None:
-            return (self.resolver.managers.above(fn, fn.cls),)
+        if ref.name == "builtins.super":
+            return self.resolver.managers.above(fn, call)
         return self._by_name(fn, call, ref.name)
 
     def stood_for(self, fn: Fn, call: Call, ref: Ref) -> Iterable[Ref]:
