@@ -22,10 +22,10 @@ from backendlint.api import (
     unbounded,
 )
 
+from .given import BINDS, given
+
 CATALOGUE = re.compile(r"\bFROM\s+(sqlite_master|sqlite_schema|pg_\w+|information_schema\b)", re.IGNORECASE)
 SAME = ("guard", "await")
-BINDS = ("builtins.staticmethod", "builtins.classmethod", "builtins.property")
-"""Decorators that give the function's own result; others may keep it for whoever asks next."""
 FEW = 10
 """Rows of which it does not matter that they are fetched."""
 _ASKS = (
@@ -85,7 +85,15 @@ def _plain(fn: Fn, vid: Vid) -> Vid:
 
 
 def _rows(project: Project, fn: Fn, vid: Vid) -> bool:
-    """Whether the value is all rows of a query: a query object, `.all()` of one, `list()` of one."""
+    """Whether the value is all rows of a query, which the function asks itself or has from another one."""
+    value = fn.value(_plain(fn, vid))
+    return _own_rows(project, fn, vid) or (
+        value[0] == "call" and given(project, fn, fn.calls[value[1]], _own_rows) is not None
+    )
+
+
+def _own_rows(project: Project, fn: Fn, vid: Vid) -> bool:
+    """A query object, `.all()` of one, `list()` of one."""
     vid = _plain(fn, vid)
     value = fn.facts.values[vid]
     if value[0] != "call" or project.queries.loaded(fn, vid):
@@ -120,14 +128,18 @@ def _builds(project: Project, fn: Fn, call: Call) -> tuple[Fn, Call] | None:
     return targets[0], targets[0].facts.calls[value[1]]
 
 
-def _few(project: Project, fn: Fn, vid: Vid) -> bool:
-    """Whether the query is limited to a few rows: `bool(User.select().limit(1))`, or one by a unique key, or asks a catalogue."""
+def _few(project: Project, fn: Fn, vid: Vid, *, asked: bool = False) -> bool:
+    """Whether the query is limited to a few rows: `bool(User.select().limit(1))`, or one by a unique key, or asks a catalogue;
+    `asked`: or to as many as callers say."""
     value = fn.facts.values[_plain(fn, vid)]
     call = fn.facts.calls[value[1]] if value[0] == "call" else None
     if call is not None and (
         one_row(project, *(_builds(project, fn, call) or (fn, call))) or _asks_catalogue(project, fn, call)
     ):
         return True
+    below = given(project, fn, call, _own_rows) if call is not None and not _own_rows(project, fn, vid) else None
+    if below is not None:
+        return _few(project, *below, asked=True)
     for origin in project.origins.of(fn, vid):
         if origin.ops & {"insert", "update", "delete", "lock"} or any(
             _wanted_themselves(step.fn, step.call) for step in origin.steps
@@ -136,7 +148,7 @@ def _few(project: Project, fn: Fn, vid: Vid) -> bool:
         for step in origin.steps:
             if step.model.orm is not None and step.model.orm.op == "limit" and step.call.args:
                 most = step.fn.const(step.call.args[0])
-                if isinstance(most, int) and most <= FEW:
+                if most <= FEW if isinstance(most, int) else asked:
                     return True
     return False
 
