@@ -5,7 +5,20 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 
-from backendlint.api import Block, Call, Fn, LazyRead, Project, Repeated, Span, Vid, name_of, receiver, stored_entity
+from backendlint.api import (
+    Block,
+    Call,
+    Fn,
+    LazyRead,
+    Project,
+    Repeated,
+    Span,
+    name_of,
+    receiver,
+    stored_entity,
+)
+
+from .answers import by_answer, is_missing
 
 WORK = ("commit", "http", "mail", "queue-publish", "subprocess", "cloud", "db-write")
 """Effects that make the loop's body a unit of work of its own: its query is one step among others."""
@@ -41,7 +54,8 @@ def beside_work(project: Project, item: Repeated | LazyRead) -> bool:
             continue
         within = way[: next(number for number, (_, block) in enumerate(way) if block.span == item.loop)]
         effects = project.effects.call_effects(fn, call)
-        if not OUTSIDE.isdisjoint(effects) or _asks_client(fn, call, effects):
+        outside = not OUTSIDE.isdisjoint(effects) or _asks_client(fn, call, effects)
+        if outside and not by_answer(item, within):
             return True
         name, itself = fn.callee_name(call), any("commit" in model.effect for model in project.models(fn, call))
         if "file" in effects and STOWS.match(name):
@@ -55,19 +69,7 @@ def _may_be_left(item: Repeated | LazyRead, call: Call) -> bool:
     """Whether some rounds end before the call: `if known: continue`; not where what was asked for is not there."""
     left = (block for block in item.fn.facts.blocks if block.exits in ("continue", "break"))
     before = (block for block in left if item.loop.holds(block.span) and block.span[2:] <= call.span[:2])
-    return any(not _is_missing(item.fn, block.value, item.span) for block in before)
-
-
-def _is_missing(fn: Fn, test: Vid, asked: Span) -> bool:
-    """`if not row`, `if row is None`, `if not row or ...` of what was asked at a place."""
-    value = fn.unguarded(test) if test >= 0 else ("",)
-    if value[:2] == ("bool", "or"):
-        value = fn.unguarded(value[2][0])
-    if value[0] == "compare" and value[1] == ("is",) and fn.const(value[2][1]) is None:
-        value = ("not", value[2][0])
-    row = fn.unguarded(value[1]) if value[0] == "not" else ("",)
-    row = fn.unguarded(row[1]) if row[0] == "await" else row
-    return row[0] == "call" and fn.calls[row[1]].span == asked
+    return any(not is_missing(item.fn, block.value, item.span) for block in before)
 
 
 def _branch(within: Sequence[tuple[int, Block]]) -> tuple[int, str]:

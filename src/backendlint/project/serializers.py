@@ -346,7 +346,7 @@ def _method(project: Project, method: Fn, prefix: Path, slot: int) -> Iterator[F
     if query is not None:
         managed = managed_path(project, query, slot)
         path, sent = ((*prefix, *managed), None) if managed else (prefix, query)
-        place = method.location(query.span)
+        place = method.place(query.vid) if query.call is None else method.location(query.span)
         yield FieldRead(path, place, f"{shown} asks {query.name}", sent, own=method.kind != "property")
         return
     reason = project.queries.reason(method)

@@ -1,0 +1,62 @@
+"""What the rounds of a loop make of the answer: whether there is work for the item, or what it is done with."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+
+from backendlint.api import Block, Fn, LazyRead, Repeated, Span, Vid, ingredients, receiver
+
+DECIDES = re.compile(r"_*(exists|count|is|has|can|should|needs|allows)(_|$)")
+"""Names of what answers with yes or no, or with a number."""
+MAX_CHAIN = 3
+"""So many calls on what was asked are followed back."""
+
+
+def by_answer(item: Repeated | LazyRead, within: Sequence[tuple[int, Block]]) -> bool:
+    """`if waiting_at(pier) > 5: send(...)`: the answer says for which items there is work, and one query could say that of all;
+    not `if row is not None`, where it is what the work is done with."""
+    if not isinstance(item, Repeated):
+        return False
+    fn, call = item.fn, item.edges[0].call if item.edges else item.query.call
+    asked = call.value if call is not None else item.query.vid
+    while fn.facts.values[asked][0] == "guard":  # of a loop over it, `if rows: for row in rows`
+        asked = fn.facts.values[asked][1]
+    told = item.edges[0].callee.name if item.edges else item.query.name.rpartition(".")[2]
+    tests = [_parts(fn, block.value) for _, block in within if block.kind == "if" and block.value >= 0]
+    asks = [[part for part in parts if asked in ingredients(fn.facts, (part,))] for parts in tests]
+    there = [all(_is_there(fn, part, asked) for part in parts) for parts in asks if parts]
+    return bool(there) and (DECIDES.match(told) is not None or not any(there))
+
+
+def _parts(fn: Fn, test: Vid) -> Sequence[Vid]:
+    value = fn.unguarded(test)
+    return value[2] if value[0] == "bool" else (test,)
+
+
+def _is_there(fn: Fn, test: Vid, asked: Vid) -> bool:
+    """`if row`, `if not row`, `if row is not None` of what was asked for, or of the first of it."""
+    value = fn.unguarded(test)
+    if value[0] == "not":
+        value = fn.unguarded(value[1])
+    if value[0] == "compare" and fn.const(value[2][1]) is None:
+        value = fn.unguarded(value[2][0])
+    for _ in range(MAX_CHAIN):
+        value = fn.unguarded(value[1]) if value[0] == "await" else value
+        if value == fn.facts.values[asked] or value[0] != "call":
+            break
+        base = receiver(fn, fn.calls[value[1]])
+        value = fn.unguarded(base) if base >= 0 else ("",)
+    return bool(value == fn.facts.values[asked])
+
+
+def is_missing(fn: Fn, test: Vid, asked: Span) -> bool:
+    """`if not row`, `if row is None`, `if not row or ...` of what was asked at a place."""
+    value = fn.unguarded(test) if test >= 0 else ("",)
+    if value[:2] == ("bool", "or"):
+        value = fn.unguarded(value[2][0])
+    if value[0] == "compare" and value[1] == ("is",) and fn.const(value[2][1]) is None:
+        value = ("not", value[2][0])
+    row = fn.unguarded(value[1]) if value[0] == "not" else ("",)
+    row = fn.unguarded(row[1]) if row[0] == "await" else row
+    return row[0] == "call" and fn.calls[row[1]].span == asked
