@@ -46,6 +46,16 @@ def does_more(project: Project, fn: Fn, loop: int, call: Call, edge: Edge | None
     return edge is not None and project.effects.has(edge.callee, "file")
 
 
+def stays_inside(project: Project, fn: Fn, loop: int) -> bool:
+    """Whether all that each round does is done in the program and its database: what is the same for all rows needs not wait for it."""
+    return all(
+        not {*OUTSIDE, "file", "commit"} & project.effects.call_effects(fn, call)
+        and not _likely_asks(project, fn, loop, call)
+        for call in fn.calls
+        if loop in around(fn.facts, call.block)
+    )
+
+
 def _likely_asks(project: Project, fn: Fn, loop: int, call: Call) -> bool:
     """A method of something made of the item, or that is told of it, whose class nothing tells, where all methods of that name
     ask or write, or one asks another system, for which others may stand in."""

@@ -7,9 +7,9 @@ from collections.abc import Iterator
 from backendlint.api import Call, Edge, Fn, Hit, Profile, Project, Query, for_tests, only_by_hand, told_once
 
 from .afterwards import given_back
-from .body import composite, does_more, judged, may_fail_alone, of_errors, repairs
+from .body import composite, does_more, judged, may_fail_alone, of_errors, repairs, stays_inside
 from .flushes import flush_hit, flushed, flushed_below
-from .items import by_item, does_it_all, of_this_round, own_columns, same_for_all
+from .items import by_item, does_it_all, each_item, of_this_round, own_columns, same_for_all
 from .loops import loop_around, may_be_many, of_one_parent
 from .models import is_heard, no_plain_rows, of_object, own_save
 from .writes import behind_interface, is_bulk, only_write, stores
@@ -94,12 +94,14 @@ def _profile(project: Project, fn: Fn, loop: int, call: Call, query: Query, edge
         return "strict"
     if (op == "create" and no_plain_rows(project, query)) or is_heard(project, query):
         return "strict"
-    if own_columns(query) or composite(project, fn, loop, query) or by_item(fn, loop, query):
+    alike = same_for_all(fn, loop, call, op if edge is None else "")
+    apart = alike and each_item(fn, loop, call) and stays_inside(project, fn, loop)
+    if own_columns(query) or (composite(project, fn, loop, query) and not apart) or by_item(fn, loop, query):
         return "strict"
     if given_back(fn, call, edge) or (edge is not None and does_it_all(project, fn, loop, call)):
         return "strict"
     few = of_one_parent(project, fn, loop) or not may_be_many(project, fn, loop)
-    if few and not same_for_all(fn, loop, call, op if edge is None else ""):
+    if few and not alike:
         return "strict"
     if (
         repairs(fn, loop)
@@ -108,6 +110,6 @@ def _profile(project: Project, fn: Fn, loop: int, call: Call, query: Query, edge
         or (edge is None and judged(fn, call))
     ):
         return "strict"
-    if not of_this_round(fn, loop, call, op if edge is None else "") or does_more(project, fn, loop, call, edge):
+    if not of_this_round(fn, loop, call, op if edge is None else ""):
         return "strict"
-    return None
+    return "strict" if does_more(project, fn, loop, call, edge) and not apart else None

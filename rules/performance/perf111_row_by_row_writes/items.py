@@ -98,6 +98,18 @@ def _is_row(project: Project, fn: Fn, vid: Vid) -> bool:
     return any(ref.kind == "inst" and ref.name in project.classes for ref in project.refs(fn, vid))
 
 
+def each_item(fn: Fn, loop: int, call: Call) -> bool:
+    """Whether each round saves its own item, whatever is in it."""
+    func = fn.unguarded(call.func)
+    vid = func[1] if func[0] == "attr" else -1
+    while vid >= 0 and fn.facts.values[vid][0] in ("guard", "setattr", "mut"):
+        vid = fn.facts.values[vid][1]
+    way = [
+        block.kind for number, block in fn.blocks_of(call.block) if loop in around(fn.facts, number) and number != loop
+    ]
+    return vid >= 0 and _is_item(fn, vid, loop) and all(kind == "with" for kind in way)
+
+
 def same_for_all(fn: Fn, loop: int, call: Call, op: str) -> bool:
     """`notice.read = True; notice.save()`: one `update()` of all of them does it."""
     func = fn.value(call.func)
