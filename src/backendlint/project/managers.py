@@ -175,6 +175,10 @@ class Managers:
         """Whether it is a manager or a queryset."""
         return any(model.of_owner or (model.iter_effect and model.iterates) for model in self._models(ref))
 
+    def have_none(self, refs: Refs) -> bool:
+        """Whether all are objects of libraries that are neither managers nor querysets."""
+        return bool(refs) and all(ref.kind == "libinst" and not self.gives_rows(ref) for ref in refs)
+
     def _models(self, ref: Ref) -> Iterable[ClassModel]:
         cls = self.resolver.project.classes.get(ref.name) if ref.kind in ("inst", "super") else None
         if cls is None:

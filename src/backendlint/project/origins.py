@@ -388,7 +388,7 @@ class _Walk:
                 if vid == base or not rows:  # `rows.visible_to(user)` gives rows, and no user
                     self.visit(fn, vid, path, steps, context, depth)
                 if vid == base:
-                    self._leave_row(first, len(steps), self._no_rows(fn, base))
+                    self._leave_row(fn, base, first, len(steps))
             self._unknown -= base >= 0
             return
         if models[0].name == "builtins.getattr":  # what is kept there, no part of the row that it is read from
@@ -407,20 +407,16 @@ class _Walk:
                     loads = item.loads.under((relation.name,))
                     self.found[number] = item._replace(path=(relation.name, *path), loads=loads)
 
-    def _leave_row(self, first: int, length: int, plain_object: bool) -> None:
+    def _leave_row(self, fn: Fn, base: Vid, first: int, length: int) -> None:
         """What a method that nobody knows gives of one row (`shelf.boxes_of_today()`), or of what is no query
         (`request.user.rows_of(Order)`), comes from elsewhere."""
+        rows = len(self.found) > first and not self.project.resolver.managers.have_none(self.project.refs(fn, base))
         for number, origin in enumerate(self.found[first:], first):
-            orms = (step.model.orm for step in origin.steps[length:])
-            asked = len(origin.steps) > length
-            if any(orm is not None and orm.rows == "one" for orm in orms) or (plain_object and not asked):
+            below = origin.steps[length:]
+            if any(step.model.orm is not None and step.model.orm.rows == "one" for step in below) or not (
+                rows or below
+            ):
                 self.found[number] = origin._replace(known=False)
-
-    def _no_rows(self, fn: Fn, vid: Vid) -> bool:
-        """Whether a value is known to be an object of a library that is neither a manager nor a queryset."""
-        refs = self.project.refs(fn, vid) if vid >= 0 else ()
-        gives_rows = self.project.resolver.managers.gives_rows
-        return bool(refs) and all(ref.kind == "libinst" and not gives_rows(ref) for ref in refs)
 
     def _of_view(self, fn: Fn, call: Call, path: Path, steps: tuple[Step, ...], depth: int) -> bool:
         """`super().get_queryset()` of a library's view: what the class names as its `queryset`, also where that begins with a
