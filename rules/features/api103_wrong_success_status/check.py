@@ -51,6 +51,7 @@ ADDED = re.compile(r"_?add_(?:a_|an_|new_)?(\w+)", re.IGNORECASE)
 
 PROPER = {"POST": 201, "DELETE": 204}
 """By which the project shows that it says what happened."""
+LEFT = ("continue", "return")
 RECORD = re.compile(r"audit|(log|event|history|journal)\w*$", re.IGNORECASE)
 """Entities that tell what was done."""
 STORING = frozenset({"db-write", "db", "commit", "cache-write"})
@@ -221,6 +222,7 @@ def creations(project: Project, route: Route) -> list[Span] | None:
         write.op in CHANGES or updates(write, chain) or (write.creates and not adds(write)) for write, chain in reached
     )
     said = named and not POSTED.match(route.name) and not changes and stores(project, route.handler)
+    said = said and not any(replaces(step, write, reached) for write, chain in reached for step in write.calls(chain))
     return found if found or said else None
 
 
@@ -242,12 +244,21 @@ def adds(write: Write) -> bool:
 
 
 def replaces(step: tuple[Fn, Call | None], write: Write, reached: list[tuple[Write, tuple[Edge, ...]]]) -> bool:
-    """`if row is None: return create(...)`, and else the row that is there is changed: it need not be a new one."""
+    """`if row is None: return create(...)`, and else the row that is there is changed: it need not be a new one. So it is after
+    `if row: update(row); continue`."""
     fn, call = step
-    if call is None or not any(is_missing(fn, *test) for test in fn.tests_of(call.block)):
+    if call is None:
         return False
-    others = ((other, chain) for other, chain in reached if not adds(other) and other.entity in ("", write.entity))
-    return any(fn in (caller for caller, _ in other.calls(chain)) for other, chain in others)
+    others = (
+        item for item in reached if not adds(item[0]) and item[0].entity in ("", write.entity) and item[0] != write
+    )
+    changes = [made for other, chain in others for caller, made in other.calls(chain) if caller is fn]
+    if any(is_missing(fn, *test) for test in fn.tests_of(call.block)):
+        return bool(changes)
+    left = [item for item in fn.left_before(call.block, call.span, LEFT) if is_missing(fn, item.value, False)]
+    return any(
+        made is not None and item in dict(fn.blocks_of(made.block)).values() for made in changes for item in left
+    )
 
 
 def is_missing(fn: Fn, test: Vid, outcome: bool) -> bool:

@@ -47,6 +47,8 @@ BACK = re.compile(
     re.IGNORECASE,
 )
 """The way back from a sign-in or a payment elsewhere."""
+OF_ADDRESS = re.compile(r"(?=.*(confirm|verif|activat))(?=.*e[-_]?mail)", re.IGNORECASE)
+"""A path or handler that confirms an address, whatever carries the proof."""
 MAILED = re.compile(
     r"(confirm|verif|activat|unsubscri|opt_?-?out|disable[-_]e?mail)[^{]*(\{[^}]*\}/)?\{[^}]*(code|token|key|hash|secret|signed)[^}]*\}/?$",
     re.IGNORECASE,
@@ -59,6 +61,8 @@ PROOF = re.compile(
     re.IGNORECASE,
 )
 """Names under which such a link's proof is handed over, in the path or in the query."""
+TOKEN = re.compile(r"jwt|token|claims|signer|serializer|loads|unsign", re.IGNORECASE)
+"""Calls that read what a signed link says."""
 TIDIES = re.compile(r"(^|_)(clean_?up|purge|prune|expire|evict|sweep)_|(^|_)(stale|orphan(s|ed)?|expired)(_|$)")
 """Functions that put away what has run out: whoever looks next sees the same."""
 MIRRORED = re.compile(r"(\{\w+:(path|\.[+*])\}|<path:\w+>)/?$")
@@ -81,6 +85,10 @@ TIMES = re.compile(
     r"(^|_)(at|on|date|time|timestamp|modified|updated|checked|synced|synchroni[sz]ed|polled|contacted|used)(_|$)|^last_"
 )
 """Columns that say when something was looked at."""
+COUNTED = re.compile(
+    r"(^|_)(views?|viewed|visits?|hits?|clicks?|impressions?|downloads?|reads?|seen|plays?)(_?(count|counter|total|num))?$"
+)
+"""Columns that count who looked."""
 OLDER = re.compile(r"__lte?$")
 """What a filter by time takes that is over."""
 METHOD = re.compile(r"(?:^|_)(get|head|options|trace|post|put|patch|delete)(?:_|$)", re.IGNORECASE)
@@ -174,7 +182,7 @@ def changing(project: Project, route: Route) -> tuple[Write, tuple[Edge, ...]] |
             or any(ASKING.fullmatch(edge.callee.name) for edge in chain)
             or any(traces(name, PASSING if write.op == "delete" else TRACES) for name in names)
             or (notes_reading(write, below) and not of_reading(route))
-            or notes_time(write)
+            or notes_look(write)
             or is_over(write)
             or fills_empty(write)
             or any(keeps_time(*step) or mends(*step) for step in steps)
@@ -220,6 +228,8 @@ def is_mailed(route: Route, fn: Fn) -> bool:
     """`/mailbox/confirm?code=...`: a link in a mail, that confirms and carries the proof."""
     if not CONFIRMS.search(f"{route.path} {route.name}"):
         return False
+    if OF_ADDRESS.search(route.path) and TOKEN.search(" ".join(fn.callee_name(call) for call in fn.calls)):
+        return True
     asked = [fn.const(call.args[0]) for call in fn.calls if fn.callee_name(call) in ("get", "getlist") and call.args]
     asked += [fn.const(fn.value(vid)[2]) for vid in fn.made_by("item")]
     names = [*(param.name for param in fn.facts.params), *(key for key in asked if isinstance(key, str))]
@@ -266,10 +276,24 @@ def is_method(fn: Fn, route: Route) -> bool:
     return fn is route.handler and fn.name.upper() in route.methods
 
 
-def notes_time(write: Write) -> bool:
-    """`rows.update(checked_at=now)` and nothing else."""
-    columns = [name for name, _ in write.call.kwargs]
-    return write.op == "update" and bool(columns) and all(TIMES.search(name) for name in columns)
+def notes_look(write: Write) -> bool:
+    """`rows.update(checked_at=now)`, `pages.update_one({"id": page}, {"$inc": {"views": 1}})` and nothing else: when one looked,
+    or how often."""
+    columns = list(columns_of(write))
+    return (
+        write.op == "update" and bool(columns) and all(TIMES.search(name) or COUNTED.search(name) for name in columns)
+    )
+
+
+def columns_of(write: Write) -> Iterator[str]:
+    """The columns that an update names as keywords, or in the operators of a document (`$inc`, `$set`)."""
+    yield from (name for name, _ in write.call.kwargs)
+    for vid in write.call.args[1:]:
+        value = write.fn.unguarded(vid)
+        for key, item in value[1] if value[0] == "dict" else ():
+            inner = write.fn.unguarded(item)
+            if str(write.fn.const(key) if key >= 0 else "").startswith("$") and inner[0] == "dict":
+                yield from (str(write.fn.const(name)) for name, _ in inner[1])
 
 
 def fills_empty(write: Write) -> bool:

@@ -66,8 +66,10 @@ def of_api_library(project: Project, fn: Fn) -> bool:
 
 
 def probes(project: Project, fn: Fn) -> bool:
-    """Whether it answers to what watches the service, which looks at the status alone."""
-    return "health" in fn.fqn or any(PROBE.search(route.path) for route in project.route_functions.get(fn.fqn, ()))
+    """Whether it answers to what watches the service, which looks at the status alone, or in GraphQL's own form."""
+    if "health" in fn.fqn or "graphql" in fn.fqn.lower():
+        return True
+    return any(PROBE.search(route.path) for route in project.route_functions.get(fn.fqn, ()))
 
 
 def differing(
@@ -112,7 +114,7 @@ def is_frameworks(project: Project, fn: Fn, answer: Answer, form: str) -> bool:
     """`detail`, as the framework itself writes its errors: clients have to read that anyway."""
     if form == "a text as detail":
         return True
-    routes = project.route_functions.get(fn.fqn, ())
+    routes = project.endpoints.leading_to(fn.fqn)
     written = any(route.documented or not is_plain(project, route) for route in routes)
     return "detail" in form.split("`") and not answer.raised and written
 

@@ -10,6 +10,7 @@ from backendlint.facts.model import Call, Span, Store, Vid
 from backendlint.project.binding import bind, receiver
 from backendlint.project.calls import argument_of, arguments
 from backendlint.project.entities import Cls, Fn, Ref
+from backendlint.project.forgotten import Forgotten
 from backendlint.project.libraries_model import Cache
 from backendlint.project.memos import asked, bounded, few, few_passed, keeps_client, same
 from backendlint.project.once import first_time_only
@@ -59,6 +60,7 @@ class Caches:
 
     def __init__(self, project: Project) -> None:
         self.project = project
+        self._forgotten = Forgotten(project)
 
     def problems(self) -> Iterator[CacheUse]:
         """All uses that go wrong, function by function."""
@@ -178,6 +180,7 @@ class Caches:
                 and says
                 and not self._state(fn, site.call, keys)
                 and not self._counts_up(fn, keys)
+                and not self._forgotten.drops(fn, keys)
             )
             yield CacheUse(fn, site.call.span, "no-expiry", site.model.name, sure)
 

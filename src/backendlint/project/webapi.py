@@ -16,6 +16,9 @@ if TYPE_CHECKING:
 
 _SIGNATURE = re.compile(r"[\w-]*[_-]signature", re.IGNORECASE)
 _VERIFIES = re.compile(r"^_?(verify|validate|is_valid|has_valid)_(\w+_)?signature(_|$)", re.IGNORECASE)
+_SHOWS = tuple(
+    f"rest_framework.renderers.{name}Renderer" for name in ("TemplateHTML", "StaticHTML", "BrowsableAPI", "Admin")
+)
 _RUN_IT = frozenset({"admin", "admins", "administrator", "superuser", "moderator"})
 _REFUSES = frozenset(
     {"required", "require", "requires", "only", "is", "user", "current", "permission", "ensure", "verify"}
@@ -29,7 +32,7 @@ _ADMIN = re.compile(r"(^|[/_-])(admin|back[_-]?office)", re.IGNORECASE)
 
 def is_api(project: Project, route: Route) -> bool:
     """Not a page for people: those render templates or files, and handle forms (GET shows it, POST takes it)."""
-    if {"GET", "POST"} <= set(route.methods) or not route.in_schema:
+    if {"GET", "POST"} <= set(route.methods) or not route.in_schema or _renders_pages(project, route):
         return False
     if route.handler is None and not route.documented:
         return route.cls is not None and (route.framework != "django" or "/api/" in f"{route.path}/")
@@ -42,6 +45,17 @@ def is_api(project: Project, route: Route) -> bool:
         return False
     declared = route.framework == "django" and any(model.route is not None for model in route.decorators)
     return declared or any(_is_data(answer) for answer in found if not answer.failed)
+
+
+def _renders_pages(project: Project, route: Route) -> bool:
+    """`renderer_classes = [TemplateHTMLRenderer]` and nothing besides: a library for APIs shows pages with it."""
+    found = project.hierarchy.attribute(route.cls, "renderer_classes") if route.cls is not None else None
+    value = found[0].unguarded(found[1]) if found is not None else ("",)
+    listed = value[1] if found is not None and value[0] in ("list", "tuple") else ()
+    names = [[ref.name for ref in project.refs(found[0], vid)] for vid in listed] if found is not None else []
+    return bool(names) and all(
+        any(project.hierarchy.subclass_of(name, shown) for name in each for shown in _SHOWS) for each in names
+    )
 
 
 def for_admins(route: Route) -> bool:
@@ -67,6 +81,8 @@ def among_pages(project: Project, route: Route, *, of_site: bool = False) -> boo
     """A plain view that gives data to the site's own pages: most of what is beside it in its file are pages, or, `of_site`,
     most of the project's views of Django."""
     handler = route.handler
+    if handler is not None and _renders_pages(project, route):
+        return True
     if route.documented or handler is None or not is_plain(project, route) or "/api/" in f"{route.path}/":
         return False
     known = project.endpoints.pages
