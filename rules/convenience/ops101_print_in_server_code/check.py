@@ -90,6 +90,7 @@ def hits_in(project: Project, functions: Iterable[Fn]) -> Iterator[tuple[Hit, st
             or in_main_block(fn, call)
             or project.layer(fn) == "migration"
             or by_intention(project, fn, call)
+            or log_failed(fn, call)
             or (called_name(fn.file, fn.facts, call) in STREAMS and logged_too(project, fn, call))
         ):
             continue
@@ -259,6 +260,16 @@ def logged_too(project: Project, fn: Fn, call: Call) -> bool:
     logged = {fn.unguarded(vid) for other in records for vid in other.passed}
     parts = [part for vid in call.args for part in parts_of(fn, vid) if fn.const(part) is ...]
     return bool(parts) and all(fn.unguarded(part) in logged for part in parts)
+
+
+def log_failed(fn: Fn, call: Call) -> bool:
+    """Where logging what went wrong has itself gone wrong: nothing but the stream is left."""
+    handlers = [fn.facts.blocks[item.group] for _, item in fn.blocks_of(call.block) if item.kind == "except"]
+    tried = handlers[0] if len(handlers) > 1 else None
+    return tried is not None and any(
+        any(item is tried for _, item in fn.blocks_of(other.block)) and log_call(fn.file, fn.facts, other)
+        for other in fn.calls
+    )
 
 
 def parts_of(fn: Fn, vid: Vid) -> tuple[Vid, ...]:

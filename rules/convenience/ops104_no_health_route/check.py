@@ -3,7 +3,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
-from backendlint.api import UNKNOWN, Fn, Hit, Location, Project, Route, Site, served_applications, told_once
+from backendlint.api import UNKNOWN, Fn, Hit, Location, Project, Route, Site, answers, served_applications, told_once
 
 HEALTH = re.compile(
     r"(^|[/_.-])(_*health(z|y|_?checks?|-checks?)?|live(ness|z)?|alive|ready(z)?|readiness|ping|pong|heartbeat|up|status|"
@@ -16,13 +16,14 @@ SELF = frozenset(
     "api app application backend cache celery check checks cluster database db get http is k8s lb redis server service site system "
     "web worker".split()
 )
+RUNS = [["status"], ["ok"], ["health"], ["alive"]]
 SCRIPT = re.compile(r"(^|[/_-])health_?checks?\.py$")
 
 
 def check(project: Project) -> Iterator[Hit]:
     if any(site.model.health or asks(site) for site in project.effects.sites):
         return
-    healthy = [route for route in project.routes if is_probe(route)]
+    healthy = [route for route in project.routes if is_probe(route) or says_it_runs(project, route)]
     if any("health" in item.target for file in project.files.values() for item in file.imports):
         return
     unknown = set(unknown_parts(project))
@@ -60,6 +61,20 @@ def is_probe(route: Route) -> bool:
         return False
     named = names_probe(route.path.rstrip("/")) or names_probe(route.name)
     return named or any(model.health for model in route.decorators)
+
+
+def says_it_runs(project: Project, route: Route) -> bool:
+    """`/` that answers `{"status": "ok"}`, whoever asks."""
+    fn = route.handler
+    if fn is None or route.path.strip("/"):
+        return False
+    found = [answer for answer in answers(project, fn) if not answer.failed]
+    told = [fn.value(answer.body)[1] for answer in found if answer.shape == "dict" and answer.body >= 0]
+    return (
+        len(found) == len(told) == 1
+        and [fn.const(key) for key, _ in told[0] if key >= 0] in RUNS
+        and all(fn.const(item) is not ... for _, item in told[0])
+    )
 
 
 def names_probe(text: str) -> bool:

@@ -29,8 +29,8 @@ VERB, CASE, NUMBER = "says what is done", "is in camel case", "names a collectio
 ALIKE = ", for the list and for one item alike"
 FORMS = {"edit", "new", "view"}
 """By custom the last part of where a page for it is got."""
-COUNTED = re.compile(r"s[-_]\w+ed$|[-_]to[-_]", re.IGNORECASE)
-"""`opinions-cited` has its plural in front, and `draft-to-order` is no noun."""
+COUNTED = re.compile(r"s[-_]\w+ed$|[-_]to[-_]|^(for|by|from|of|to|with|in|on|at)[-_]", re.IGNORECASE)
+"""`opinions-cited` has its plural in front, and `draft-to-order` and `for-order` are no nouns."""
 SIGN_IN = re.compile(r"[-_]?(password|passphrase|csrf[-_]?token)$", re.IGNORECASE)
 """What is done to sign in, or to keep doing so, is no resource: `change-password`."""
 CAMEL = re.compile(r"[a-z0-9][A-Z]")
@@ -41,6 +41,7 @@ def check(project: Project, options: Mapping[str, Any]) -> Iterator[Hit]:
     nouns = set(options["nouns"]) | {word for cls in project.classes.values() for word in stems(cls.name)}
     stored = {cls.name.lower() for cls in project.classes.values() if stored_entity(project, cls)}
     followed = collections(project, nouns)
+    deeds = re.compile(rf"({'|'.join(options['deeds'])})[-_]", re.IGNORECASE)
     prescribed, uncountable = set(options["prescribed"]), set(options["uncountable"])
     seen: set[Location] = set()
     owned = {last_collection(route.path) for route in project.routes if route.kind == "http"}
@@ -58,7 +59,7 @@ def check(project: Project, options: Mapping[str, Any]) -> Iterator[Hit]:
             continue
         problem = judge(route, verbs, uncountable, followed, nouns, owned, kinds, stored)
         word = problem.split("`")[1] if problem.endswith(ALIKE) else ""
-        if word and (stands_alone(route.path, word, shown) or is_default(route, word, answered)):
+        if word and (deeds.match(word) or stands_alone(route.path, word, shown) or is_default(route, word, answered)):
             continue
         if word and not is_counted(word, options["nouns"], named):
             continue

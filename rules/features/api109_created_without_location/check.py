@@ -28,6 +28,7 @@ LINKS = {"url", "href", "uri", "self", "link", "links", "_links", "location"}
 """Fields of a body that say where a resource is."""
 NAMES = re.compile(r"(\w+_)?(id|uuid|uid|guid|pk|key|slug|number|token|code)s?|name|\w+(Id|Uuid|Key)")
 """Fields of a body that say which resource it is: with the path of the collection, that is an address too."""
+SEVERAL = re.compile(r"(^|[/_-])(bulk|batch)(?=$|[/_-])", re.IGNORECASE)
 HEADERS = ("location", "content-location")
 MADE_BY = "get_success_headers"
 """Django REST framework's own method that makes the header, of a serializer's field `url`."""
@@ -96,7 +97,7 @@ def lacking(project: Project) -> Iterator[tuple[Hit, bool, bool]]:
         fn = route.handler
         if fn is None or route.kind != "http" or "POST" not in route.methods:
             continue
-        if left_to_library(fn) or mentions_location(project, fn):
+        if left_to_library(fn) or mentions_location(project, fn) or makes_nothing(project, fn):
             continue
         found = [answer for answer in answers(project, fn) if not answer.failed and not answer.special]
         judged: list[Answer | None] = [*found] or [None]
@@ -113,6 +114,15 @@ def lacking(project: Project) -> Iterator[tuple[Hit, bool, bool]]:
                     profile="strict" if among_pages(project, route) else None,
                 )
                 yield hit, addressed(project, route), answer is not None and names_nothing(answer)
+
+
+def makes_nothing(project: Project, fn: Fn) -> bool:
+    """Whether all that it writes changes or deletes what is there: a key that is rotated, rows that go."""
+    written = [write for write, _ in project.writes.reached(fn)]
+    return bool(written) and all(
+        write.op in ("update", "bulk_update", "delete") or (write.op == "save" and write.update_fields)
+        for write in written
+    )
 
 
 def names_nothing(answer: Answer) -> bool:
@@ -146,6 +156,8 @@ def model_of(project: Project, route: Route) -> str:
 def lists(project: Project, route: Route, answer: Answer | None) -> bool:
     """Several resources at once have no one path."""
     handler = route.handler
+    if SEVERAL.search(f"{route.path}/{route.name}"):
+        return True
     if answer is not None and (answer.shape == "list" or (handler is not None and of_many(handler, answer.body))):
         return True
     if not route.documented or handler is None or handler.parent is None:
@@ -179,7 +191,7 @@ def place_of(route: Route, answer: Answer | None) -> Location:
     return route.place if answer is None or route.documented else route.handler.location(answer.span)
 
 
-def mentions_location(project: Project, fn: Fn, depth: int = 2) -> bool:
+def mentions_location(project: Project, fn: Fn, depth: int = 4) -> bool:
     """Whether the handler, or what it calls, names the header."""
     for value in fn.facts.values:
         if value[0] == "const" and isinstance(value[1], str) and value[1].lower() in HEADERS:

@@ -23,6 +23,7 @@ NAME = re.compile(r"\{[^{}]*\}")
 CONVERTER = re.compile(r"<(?:([\w-]+)(?:\([^<>]*\))?:)?\w+>")
 GROUP = re.compile(r"\(\?P<\w+>")
 LITERAL = re.compile(r"\^?[\w/-]+/?\$|[\w/-]+")
+PLAIN = re.compile(r"[\w/<>:-]*")
 KNOWN = {"", "str", "string", "path", "default", "slug", "int", "float", "uuid", "any"}
 """Converters of the frameworks."""
 
@@ -72,7 +73,7 @@ def conflicts(project: Project) -> Iterator[Hit]:
             before = routes[:position] if project.counts(later.location) else ()
             for earlier in (route for route, theirs in before if may_meet(theirs, ours)):
                 message = conflict(earlier, later)
-                if message and certain(earlier, later, mounted) and not has_own_name(project, earlier, later):
+                if message and certain(earlier, later, mounted) and not kept_apart(project, earlier, later):
                     yield Hit(
                         message,
                         later.location,
@@ -108,6 +109,22 @@ def certain(earlier: Route, later: Route, mounted: dict[int, set[str]]) -> bool:
         len(mounted[id(route.entry)]) == 1 and not (route.entry.through or route.entry.fn.facts.params)
         for route in (earlier, later)
     )
+
+
+def kept_apart(project: Project, earlier: Route, later: Route) -> bool:
+    """Whether the later one has a use of its own: for its name, or for what its parameters may be."""
+    return has_own_name(project, earlier, later) or expressions(project, earlier) != expressions(project, later)
+
+
+def expressions(project: Project, route: Route) -> set[str]:
+    """The regular expressions by which a viewset, or its `@action`, says what a parameter may be."""
+    found = project.hierarchy.attribute(route.cls, "lookup_value_regex") if route.cls is not None else None
+    texts = [found[0].const(found[1])] if found is not None else []
+    fn = route.handler
+    if fn is not None and (home := fn.parent) is not None:
+        made = [home.value(vid) for vid in fn.facts.decorators]
+        texts += [home.const(home.calls[value[1]].kwarg("url_path")) for value in made if value[0] == "call"]
+    return {str(text) for text in texts if text is not ... and not PLAIN.fullmatch(str(text))}
 
 
 def has_own_name(project: Project, earlier: Route, later: Route) -> bool:

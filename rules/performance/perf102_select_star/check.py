@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from dataclasses import replace
 
@@ -29,6 +30,8 @@ from backendlint.api import (
 READS = "reads every column"
 SHOWN = 8
 """Column names that a message lists."""
+MOVES = re.compile(r"(^|_)(migrat(e[sd]?|ion|ing)|back_?up|dump)(_|$)", re.IGNORECASE)
+"""Functions that take over whole rows, whatever is in them."""
 FEW_STARS = 2
 """So many are told one by one."""
 KEY_AND_VALUE = 2
@@ -69,11 +72,11 @@ def _stars(statement: SqlStatement) -> Iterator[Hit]:
 
 
 def _aside(statement: SqlStatement) -> bool:
-    """What people run by hand, what serves tests, and what is sent to see whether it is allowed."""
+    """What people run by hand, what moves a table elsewhere, what serves tests, and what is sent to see whether it is allowed."""
     fn, project = statement.function, statement.project
     if fn is None and project.layers.of_path(statement.path) == "command":
         return True
-    if only_by_hand(project, fn) or (fn is not None and for_tests(project, fn)):
+    if only_by_hand(project, fn) or (fn is not None and (for_tests(project, fn) or MOVES.search(fn.name))):
         return True
     if fn is None or not fn.is_module:
         return fn is not None and _only_tries(statement, fn)

@@ -43,7 +43,7 @@ def served_applications(project: Project) -> list[Served]:
     found: list[Served] = []
     served = {app.library for app in project.applications}  # others' routes are added to them: Django REST framework's
     for app in project.applications:
-        if app.model is None or app.model.role != "application":
+        if app.model is None or app.model.role != "application" or _migrates(project, app.location.path):
             continue
         own = counts.get(app.location, 0)
         if not own and loose.get(app.library) and not any(item.library == app.library for item in found):
@@ -55,6 +55,12 @@ def served_applications(project: Project) -> list[Served]:
     servers = [item for item in found if project.layers.of_path(item.location.path) != "command"]
     tools = len(project.routes) > 2 * sum(item.routes for item in found)
     return servers if servers or tools else found  # a tool's little application is not the service
+
+
+def _migrates(project: Project, path: str) -> bool:
+    """`env.py` of Alembic: an application that is made there lends its configuration, and serves nobody."""
+    file = project.files.get(path)
+    return file is not None and any(item.target.startswith("alembic.context") for item in file.imports)
 
 
 def is_trial(project: Project, path: str) -> bool:
