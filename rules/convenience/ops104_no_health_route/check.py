@@ -16,7 +16,7 @@ SELF = frozenset(
     "api app application backend cache celery check checks cluster database db get http is k8s lb redis server service site system "
     "web worker".split()
 )
-RUNS = [["status"], ["ok"], ["health"], ["alive"]]
+RUNS = ("status", "ok", "health", "alive")
 SCRIPT = re.compile(r"(^|[/_-])health_?checks?\.py$")
 
 
@@ -69,12 +69,11 @@ def says_it_runs(project: Project, route: Route) -> bool:
     if fn is None or route.path.strip("/"):
         return False
     found = [answer for answer in answers(project, fn) if not answer.failed]
-    told = [fn.value(answer.body)[1] for answer in found if answer.shape == "dict" and answer.body >= 0]
-    return (
-        len(found) == len(told) == 1
-        and [fn.const(key) for key, _ in told[0] if key >= 0] in RUNS
-        and all(fn.const(item) is not ... for _, item in told[0])
-    )
+    bodies = [fn.value(answer.body) for answer in found if answer.body >= 0]
+    if len(found) != 1 or not bodies or bodies[0][0] != "dict" or len(bodies[0][1]) != 1:
+        return False
+    ((key, item),) = bodies[0][1]
+    return fn.const(key) in RUNS and fn.const(item) is not ...
 
 
 def names_probe(text: str) -> bool:

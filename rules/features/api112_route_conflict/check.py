@@ -5,6 +5,7 @@ from collections.abc import Iterator
 
 from backendlint.api import (
     UNKNOWN,
+    Call,
     Cls,
     Fn,
     Hit,
@@ -250,7 +251,7 @@ def mismatches(project: Project) -> Iterator[Hit]:
             continue
         names = route.own_names
         taken = {param.name: param for param in fn.facts.params}
-        if any(param.kind == "kwargs" for param in taken.values()) or UNKNOWN in route.path or wrapped(route):
+        if any(param.kind == "kwargs" for param in taken.values()) or UNKNOWN in route.path or wrapped(project, route):
             continue
         if route.framework in ("starlette", "aiohttp", "tornado") or any(name == "?" for name in names):
             continue
@@ -362,11 +363,35 @@ def takes_request(project: Project, fn: Fn) -> bool:
     return any(is_request(project, fn, index) for index in range(len(fn.facts.params)))
 
 
-def wrapped(route: Route) -> bool:
+def wrapped(project: Project, route: Route) -> bool:
     """A decorator of the project's own may change the signature."""
     assert route.handler is not None
     home = route.handler.parent
     if home is not None and not home.is_module and home is not route.entry.fn and route.cls is None:
         return True  # what some function of the project's made (`signed_in(view)`)
     own = [ref for ref in route.handler.decorators if ref.kind in ("func", "class", "inst")]
-    return bool(own) or len(route.handler.decorators) < len(route.handler.facts.decorators)
+    known = len(route.handler.decorators) == len(route.handler.facts.decorators)
+    return not known or not all(hands_all_on(project, project.functions.get(ref.name)) for ref in own)
+
+
+def hands_all_on(project: Project, decorator: Fn | None) -> bool:
+    """`def wrapper(*args, **kwargs):` of a decorator that calls the handler with just these."""
+    if decorator is None:
+        return False
+    within = [fn for fn in project.functions_of(decorator.file) if fn.fqn.startswith(f"{decorator.fqn}.")]
+    wrappers = [fn for fn in within if {param.kind for param in fn.facts.params} == {"args", "kwargs"}]
+    calls = [(fn, call) for fn in wrappers for call in fn.calls if fn.unguarded(call.func)[0] == "outer"]
+    return bool(calls) and all(list(handed(fn, call)) == ["args", "kwargs"] for fn, call in calls)
+
+
+def handed(fn: Fn, call: Call) -> Iterator[str]:
+    """The kinds of the parameters that a call is given as they are; "" for what else it is given."""
+    for vid in call.args:
+        value = fn.value(vid)
+        yield kind_of(fn, value[1]) if value[0] == "star" else ""
+    yield from (kind_of(fn, vid) if name == "**" else "" for name, vid in call.kwargs)
+
+
+def kind_of(fn: Fn, vid: int) -> str:
+    value = fn.unguarded(vid)
+    return fn.facts.params[value[1]].kind if value[0] == "param" else ""

@@ -74,14 +74,17 @@ def _not_in(statement: SqlStatement, node: exp.In) -> Hit:
     query = node.args["query"]
     select = query.this if isinstance(query, exp.Subquery) else query
     trap = " and finds nothing at all as soon as one of its values is NULL"
-    few = False
+    few = empty = False
     scope = next(iter(sql.scopes(select, statement.schema)), None) if isinstance(select, exp.Select) else None
     column = select.expressions[0] if isinstance(select, exp.Select) and select.expressions else None
     if scope is not None and isinstance(column, exp.Column):
         found = scope.resolve(column)
         if found.column is not None and not found.column.nullable:
             trap = ""
-        few = any(item.kind in {"eq", "in", "range"} for item in sql.conditions(scope))
+        conditions = list(sql.conditions(scope))
+        few = any(item.kind in {"eq", "in", "range"} for item in conditions)
+        asked = {item.column.name for item in conditions if item.column is not None} | _filled(select)
+        empty = found.column is not None and bool(trap) and column.name not in asked
     hit = statement.hit(
         f"`{_short(node.this)} NOT IN (SELECT ...)`{sql.within(statement)} compares every row with the "
         f"whole subquery's result{trap}; write "
@@ -89,8 +92,13 @@ def _not_in(statement: SqlStatement, node: exp.In) -> Hit:
         node,
         at=_words(statement, node),
     )
-    aside = few or not trap or _of_cte(node, select)
+    aside = (few and not empty) or not trap or _of_cte(node, select)
     return replace(hit, profile="strict" if aside else hit.profile)
+
+
+def _filled(select: exp.Expression) -> set[str]:
+    """Columns of which a query says `IS NOT NULL`."""
+    return {node.this.name for node in select.find_all(exp.Is)}
 
 
 def _of_cte(node: exp.Expression, select: exp.Expression) -> bool:
