@@ -25,6 +25,8 @@ from backendlint.api import (
     told_once,
 )
 
+from .stray import strays
+
 LOSES = {
     "db-connection": "each costs a handshake and a server process, and nothing limits their number",
     "db-engine": "each brings a pool of its own, which is never reused",
@@ -71,8 +73,21 @@ def check(project: Project) -> Iterator[Hit]:
             continue
         told.add(key)
         kinds.setdefault(made.site.model.name, []).append(hit)
+    for fn, call, name, kept in strays(project):
+        if not _goes_anywhere(project, fn, [call]):
+            kinds.setdefault(name, []).append(_stray(fn, call, name, kept))
     for hits in kinds.values():
         yield from told_once(hits, _throughout, FEW_CLIENTS, severity=None)
+
+
+def _stray(fn: Fn, call: Call, name: str, kept: str) -> Hit:
+    return Hit(
+        message=f"`{name}` in `{fn.name}()` makes a session for this one request, although `{kept}` is one: "
+        f"{LOSES['http-session']}.",
+        location=fn.location(call.span),
+        help="Send it by the session that is there.",
+        function=fn.fqn,
+    )
 
 
 def _throughout(hit: Hit, others: str) -> str:
@@ -184,8 +199,10 @@ def _names_another(fn: Fn, index: int) -> bool:
 
 def _for_any_host(project: Project, made: MadePerCall) -> bool:
     """A session for one address that the caller names, or a record holds, which can be any: the next one goes to another host."""
-    fn = made.site.fn
-    uses = _calls_of(made) if made.cls.resource == "http-session" else []
+    return _goes_anywhere(project, made.site.fn, _calls_of(made) if made.cls.resource == "http-session" else [])
+
+
+def _goes_anywhere(project: Project, fn: Fn, uses: list[Call]) -> bool:
     answers = {item.value for item in uses}
     addresses = [vid for item in uses if (vid := _address(fn, item)) >= 0]
     links = [vid for vid in addresses if not answers.isdisjoint(ingredients(fn.facts, (vid,)))]  # in an answer
