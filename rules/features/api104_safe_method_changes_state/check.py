@@ -38,6 +38,11 @@ PASSING = re.compile(
 """Those of them that are deleted on the way too: of a log or a history no reader takes anything."""
 STATES = re.compile(r"(^|_)status$")
 """A column that says how a thing is, whatever a route of that name is there for."""
+DECIDES = re.compile(
+    r"cancel|approv|reject|accept|archiv|clos(e|ing|ure)|publish|block|suspend|finish|complet|confirm|refund",
+    re.IGNORECASE,
+)
+"""Words for what changes how a thing stands."""
 POSTED = {"method", "POST", "FILES", "body", "is_valid"}
 """What a view reads that tells the methods apart."""
 BACK = re.compile(
@@ -180,7 +185,7 @@ def changing(project: Project, route: Route) -> tuple[Write, tuple[Edge, ...]] |
                 if not is_method(fn, route)
             )
             or any(ASKING.fullmatch(edge.callee.name) for edge in chain)
-            or any(traces(name, PASSING if write.op == "delete" else TRACES) for name in names)
+            or any(leaves_trace(name, write, route) for name in names)
             or (notes_reading(write, below) and not of_reading(route))
             or notes_look(write)
             or is_over(write)
@@ -334,6 +339,14 @@ def counts_only(fn: Fn) -> bool:
     """`topic.views += 1` before it is saved, and nothing else; a new status is no count."""
     changed = [store.name for store in fn.facts.stores if store.name]
     return bool(changed) and all(traces(name) and not STATES.search(name) for name in changed)
+
+
+def leaves_trace(name: str, write: Write, route: Route) -> bool:
+    """Whether a name tells of traces; the status of what a route by its own name decides (`/loans/{id}/cancellation`) is none."""
+    named = "_".join(identifier_words(name))
+    if STATES.search(named) and DECIDES.search(f"{route.path.rpartition('/')[2]} {route.name}"):
+        return False
+    return traces(name, PASSING if write.op == "delete" else TRACES)
 
 
 def traces(name: str, those: re.Pattern[str] = TRACES) -> bool:

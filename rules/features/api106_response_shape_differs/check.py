@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import re
 from collections import Counter
 from collections.abc import Iterator
 
@@ -21,6 +22,10 @@ ENVELOPES = (
     "message",
     "error",
 )
+LISTS = ("items", "results", "data", "rows", "records")
+"""Keys under which the rows of a list stand."""
+TOKEN = re.compile(r"(access_?|refresh_?|id_?|auth_?)?(token|jwt)", re.IGNORECASE)
+"""What OAuth, and who signs in, finds at the top of an answer."""
 ACKNOWLEDGES = frozenset({"success", "status", "ok", "code", "message", "error", "errors", "detail"})
 """Keys that say how it went: an answer of these alone wraps nothing."""
 FEWEST = 3
@@ -36,12 +41,37 @@ def check(project: Project) -> Iterator[Hit]:
         declared[route.inner] += not written and is_declared(project, route)
     seen: set[Location] = set()
     for inner, shaped in groups.items():
-        for hit in differing(shaped, declared[inner]):
-            seen.add(hit.location)
-            yield hit
+        for hit in (*differing(shaped, declared[inner]), *bare_lists(shaped)):
+            if hit.location not in seen:
+                seen.add(hit.location)
+                yield hit
     for hit in unwrapped(project):
         if hit.location not in seen:
             yield hit
+
+
+def bare_lists(shaped: list[tuple[Route, Answer]]) -> Iterator[Hit]:
+    """Lists that are written out bare, where most lists stand under one key, whatever single resources look like."""
+    shown = [(route, answer) for route, answer in shaped if "GET" in route.methods and not route.path.endswith("}")]
+    bare = [(route, answer) for route, answer in shown if answer.shape == BARE]
+    under: dict[str, dict[int, tuple[Route, Answer]]] = {key: {} for key in LISTS}
+    for route, answer in shown:
+        for key in under.keys() & set(answer.keys or ()):
+            under[key].setdefault(id(route), (route, answer))
+    key = max(LISTS, key=lambda name: len(under[name]))
+    wrapped, number = list(under[key].values()), len({id(route) for route, _ in bare})
+    if not bare or len(wrapped) < FEWEST or len(wrapped) < 2 * number:
+        return
+    example, told = wrapped[0]
+    for route, answer in bare:
+        assert route.handler is not None and example.handler is not None
+        yield Hit(
+            f"{route.label} answers a bare list, while {len(wrapped)} of {len(wrapped) + number} lists stand under "
+            f"`{key}`: clients need a special case. Use the same shape.",
+            route.place if route.documented else route.handler.location(answer.span),
+            related=(Step(example.handler.location(told.span), f"{example.label} answers with `{key}`"),),
+            function=route.function,
+        )
 
 
 def unwrapped(project: Project) -> Iterator[Hit]:
@@ -153,6 +183,7 @@ def bodies(project: Project, route: Route) -> Iterator[tuple[Route, Answer]]:
             not answer.failed
             and not answer.special
             and not said
+            and not any(map(TOKEN.fullmatch, answer.keys or ()))
             and (answer.keys is not None or answer.shape == "list")
         ):
             yield route, answer
