@@ -6,6 +6,8 @@ from collections.abc import Iterator
 
 from backendlint.api import Hit, Location, Project, Route, answers, is_signed, told_once
 
+from .described import undescribed
+
 HABIT = 2
 """More routes than these that lack the same are told once."""
 PROBE = re.compile(
@@ -49,6 +51,7 @@ def check(project: Project) -> Iterator[Hit]:
             styles["" if model else "model"].append(hit)
     for hits in styles.values():
         yield from told_once(hits, everywhere, HABIT)
+    yield from undescribed(project)
 
 
 def everywhere(hit: Hit, others: str) -> str:

@@ -1,0 +1,88 @@
+"""Views of Django REST framework whose answers only a decorator can describe: no serializer tells them."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from functools import partial
+
+from backendlint.api import Cls, Fn, Hit, Location, Project, Route, answers, told_once
+
+DESCRIBES = re.compile(r"schema|swagger|openapi", re.IGNORECASE)
+"""In names of decorators that say what a view takes and answers, and of attributes that leave it out of the document."""
+TOLD = ("serializer_class", "get_serializer_class", "get_serializer", "schema", "swagger_schema")
+"""By which a generator finds it out, or is told to leave the view out."""
+VIEW = "rest_framework.views.APIView"
+FEWEST = 5
+"""Described views that show that the project writes its document so; three of four must be."""
+
+
+def undescribed(project: Project) -> Iterator[Hit]:
+    """Those without one, where their siblings have it."""
+    described: set[Location] = set()
+    bare: dict[Location, Route] = {}
+    for route in project.routes:
+        fn = route.handler
+        if route.kind != "http" or fn is None or not is_view(project, route) or not is_data(project, fn):
+            continue
+        if says_itself(fn) or (route.cls is not None and any(map(says_so, project.hierarchy.mro(route.cls)))):
+            described.add(fn.header)
+        elif "/api/" in f"{route.path}/" and not (route.cls is not None and has_serializer(project, route.cls)):
+            bare.setdefault(fn.header, route)
+    if len(described) < max(FEWEST, 3 * len(bare)):
+        return
+    hits = (
+        Hit(
+            f"{route.label} says nothing of its answer, while {len(described)} handlers of the project describe theirs: the "
+            "generated API documentation cannot say what it answers.",
+            header,
+            help="Decorate it as its siblings are, with what it takes and answers.",
+            function=route.function,
+        )
+        for header, route in bare.items()
+    )
+    yield from told_once(hits, partial(elsewhere, len(described)), 2)
+
+
+def elsewhere(number: int, hit: Hit, others: str) -> str:
+    return hit.message.replace(f", while {number} handlers", f", nor do others in {others}, while {number} handlers", 1)
+
+
+def is_view(project: Project, route: Route) -> bool:
+    if route.cls is not None:
+        return project.hierarchy.is_a(route.cls, VIEW)
+    return any(model.route is not None and model.library == "drf" for model in route.decorators)
+
+
+def says_itself(fn: Fn) -> bool:
+    home = fn.parent
+    return home is not None and any(DESCRIBES.search(decorator_name(home, vid)) for vid in fn.facts.decorators)
+
+
+def says_so(cls: Cls) -> bool:
+    """`@extend_schema_view(...)` above a class."""
+    return any(DESCRIBES.search(decorator_name(cls.owner, vid)) for vid in cls.facts.decorators)
+
+
+def decorator_name(home: Fn, vid: int) -> str:
+    value = home.value(vid)
+    return home.callee_name(home.calls[value[1]]) if value[0] == "call" else home.dotted(vid)
+
+
+def has_serializer(project: Project, cls: Cls) -> bool:
+    own = [
+        item for item in project.hierarchy.mro(cls) if set(TOLD) & (item.facts.attributes.keys() | item.methods.keys())
+    ]
+    return bool(own)
+
+
+def is_data(project: Project, fn: Fn) -> bool:
+    """Whether it answers with a body that is data, as far as is seen."""
+    found = [answer for answer in answers(project, fn) if not answer.failed]
+    return any(
+        not answer.special
+        and answer.shape != "none"
+        and answer.status != 204
+        and answer.content in ("", "application/json")
+        for answer in found
+    )
