@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
-from backendlint.api import Fn, Hit, Project, Vid, for_tests, only_by_hand, only_from_main, unbounded
+from backendlint.api import Fn, Hit, Project, Vid, accumulates, for_tests, only_by_hand, only_from_main, unbounded
 
 RECURRING = re.compile(
     r"export|report|dump|sync|clean_?up|purge|expire|nightly|daily|hourly|weekly|cron|backup|index|send|notify|remind|digest",
@@ -28,7 +28,12 @@ def check(project: Project) -> Iterator[Hit]:
         for item in unbounded(project, fn):
             if item.keyed or item.small:
                 continue
-            many = item.grows and not item.filtered and _recurs(project, fn) and not _one_column(fn, item.query.vid)
+            many = (
+                (item.grows or hangs_on_growing(project, item.entity))
+                and not item.filtered
+                and _recurs(project, fn)
+                and not _one_column(fn, item.query.vid)
+            )
             narrowed = "every matching row" if item.filtered else "every row"
             yield Hit(
                 f"`{fn.name}()` fetches {narrowed} of `{item.entity}` at once: the job's memory grows with the table until it is killed; "
@@ -37,6 +42,24 @@ def check(project: Project) -> Iterator[Hit]:
                 function=fn.fqn,
                 profile=None if many else "strict",
             )
+
+
+def hangs_on_growing(project: Project, entity: str) -> bool:
+    """Whether each row must belong to a row of a table that keeps growing: a `meter` has its `customer`."""
+    tables = project.data.schema.tables.values()
+    own = [table for table in tables if entity in (table.owner.rpartition(".")[2], table.name)]
+    return any(
+        not table.columns[name].nullable and _grows(project, key.target)
+        for table in own
+        for key in table.foreign_keys
+        for name in key.columns
+        if name in table.columns
+    )
+
+
+def _grows(project: Project, name: str) -> bool:
+    table = project.data.schema.tables.get(name)
+    return accumulates(name) or (table is not None and accumulates(table.owner.rpartition(".")[2]))
 
 
 def _one_column(fn: Fn, vid: Vid) -> bool:
