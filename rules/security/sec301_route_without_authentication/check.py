@@ -59,6 +59,9 @@ SIGN_UP = re.compile(r"sign[-_]?up|regist", re.IGNORECASE)
 LASTING = ("db-write", "commit", "mail", "queue-publish")
 PASSING = frozenset({"log", "cpu", "blocking"})
 """Effects that leave nothing behind and give nothing away."""
+CALLER = re.compile(r"(^|\.)user(\.(id|pk|email|username))?$")
+STAFF = re.compile(r"staff|admin|superuser", re.IGNORECASE)
+"""Guards that let in those who run the service alone."""
 STRANGERS = ("is_authenticated", "is_anonymous")
 LOGGER = "logging.Logger"
 BESIDE = "beside it"
@@ -161,6 +164,8 @@ def asks_who(project: Project, route: Route) -> bool:
         return True
     if route.handler is None:
         return route.cls is not None and not project.hierarchy.library_bases(route.cls)
+    if compares_caller(route.handler):
+        return True
     if {"authenticate", "authorize"} & project.access.of_function(route.handler):
         return True
     if any(param.name in GIVEN for param in route.handler.facts.params) or is_switched(route.handler):
@@ -208,6 +213,19 @@ def uses_caller(fn: Fn) -> bool:
     users = {vid for vid in fn.made_by("attr") if fn.value(vid)[2] == "user" and is_request(fn, fn.value(vid)[1])}
     asked = {fn.value(vid)[1] for vid in fn.made_by("attr") if fn.value(vid)[2] in STRANGERS}
     return bool(users - asked)
+
+
+def compares_caller(fn: Fn) -> bool:
+    """`if sheet["owner"] != request.user.id: return ...`, whatever the answer is."""
+    tests = [block.value for block in fn.facts.blocks if block.kind == "if" and block.exits and block.value >= 0]
+    for part in ingredients(fn.facts, tests):
+        value = fn.value(part)
+        if value[0] != "compare" or len(value[2]) != 2:
+            continue
+        sides = value[2]
+        if any(CALLER.search(fn.dotted(side)) for side in sides) and fn.const(sides[1]) is ...:
+            return True
+    return False
 
 
 def is_request(fn: Fn, vid: int) -> bool:
@@ -392,6 +410,11 @@ def exception_among(project: Project, route: Route, others: list[Route], fewest:
     if reading or len(alike) >= 2:
         others = alike
     guarded = [other for other in others if project.access.authentication(other)]
+    if len(others) - len(guarded) > max(
+        1, len(others) // 8
+    ):  # among the tools of a few, there are pages for others too
+        tools = [other for other in guarded if all(map(STAFF.search, project.access.authentication(other)))]
+        others, guarded = ([other for other in group if other not in tools] for group in (others, guarded))
     if reading and len(others) - len(guarded) > max(2, len(others) // 8):
         return []  # much is open to be read here
     share = 2 / 3 if reading else 1 / 2

@@ -33,6 +33,7 @@ NOT_SIGN_IN = re.compile(
 )
 BY_OTHERS = re.compile(r"(^|_)(oidc|saml2?|openid|cas|sso|social|external\w*)($|_)", re.IGNORECASE)
 """Words of routes where another site asks for the password, and what it sends back is too long to be guessed."""
+SIGN_UP = re.compile(r"regist|sign[-_]?up", re.IGNORECASE)
 MAY = re.compile(r"(^|_)(can|may)_(log|sign)_?in($|_)", re.IGNORECASE)
 """What a page asks before it shows a form."""
 
@@ -101,11 +102,7 @@ def check(project: Project) -> Iterator[Hit]:
                 continue
             if takes_signed(project, route):
                 continue
-            what = (
-                "accounts are found out and their mailboxes filled"
-                if mails_to(project, route)
-                else "passwords and codes are guessed"
-            )
+            what = harm(project, route)
             message = f"can be tried without end: {what} that way. Limit attempts per account and per address."
             seen.add(route.place)
             guessed = asks(project, route) and tries(project, route) and not elsewhere(project, route)
@@ -126,6 +123,14 @@ def check(project: Project) -> Iterator[Hit]:
                 related=(Step(example.place, f"{example.label} is limited"),),
                 function=route.function,
             )
+
+
+def harm(project: Project, route: Route) -> str:
+    if mails_to(project, route):
+        return "accounts are found out and their mailboxes filled"
+    if SIGN_UP.search(f"{route.path} {snake(route.name)}"):
+        return "accounts are made in any number"
+    return "passwords and codes are guessed"
 
 
 def tries_password(project: Project, route: Route) -> bool:
@@ -381,6 +386,12 @@ def is_sign_in(route: Route) -> bool:
     return reaching or any(SIGN_IN.search(text) for text in texts)
 
 
+def about_signing_in(route: Route) -> bool:
+    """A route that is limited for its own sake: `oidc/login`, `oidc/callback/{provider}`."""
+    words = re.sub(r"[-./]+", "_", route.own_path)
+    return is_sign_in(route) or any(pattern.search(words) for pattern in (SIGN_IN, BY_OTHERS)) or "callback" in words
+
+
 def limited_sibling(project: Project, route: Route, module: list[Route]) -> Route | None:
     """An open route of the same module that has a limit, where that is usual there."""
     if not route.methods or re.search(r"health|ready|live|ping|metrics|docs", route.path):
@@ -390,7 +401,7 @@ def limited_sibling(project: Project, route: Route, module: list[Route]) -> Rout
         other
         for other in near
         if set(project.access.rate_limits(other)) - {other.name}  # what answers 429 itself may hand an answer on
-        and not is_sign_in(other)
+        and not about_signing_in(other)
         and other.methods
         and SAFE.issuperset(other.methods) == SAFE.issuperset(route.methods)
     ]

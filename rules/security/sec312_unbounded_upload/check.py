@@ -14,6 +14,8 @@ LIMIT = re.compile(
 )
 LOOKS = re.compile(r"valid|check|limit|scan|verify|ensure|size", re.IGNORECASE)
 """Calls that look at a file before it is read, also where nobody knows how."""
+FAR = 3
+"""Calls between what looks at the size and what reads."""
 READS = "reads the whole upload or body"
 
 
@@ -33,7 +35,7 @@ def whole_reads(project: Project, options: Mapping[str, Any]) -> Iterator[Hit]:
         name = model.name
         if name not in wholes or bounded(name, call) or not project.reach(fn.fqn):
             continue
-        if (limited and not name.startswith(tuple(options["unaffected"]))) or checks_size(fn):
+        if (limited and not name.startswith(tuple(options["unaffected"]))) or refuses(project, fn):
             continue
         looked = looked_at(fn, call)
         yield Hit(
@@ -61,6 +63,19 @@ def same_object(fn: Fn, vid: Vid, root: Vid) -> bool:
 def bounded(name: str, call: Call) -> bool:
     """A read that is told how much."""
     return bool(call.args and name.endswith(".read")) or call.kwarg("size") >= 0
+
+
+def refuses(project: Project, fn: Fn, depth: int = FAR) -> bool:
+    """Whether the function looks at a size, or all do that lead to it: who calls it, and what runs before the routes."""
+    if checks_size(fn):
+        return True
+    before = [(*route.dependencies, *route.hooks) for route in project.route_functions.get(fn.fqn, ())]
+    callers = [edge.caller for edge in project.graph.callers(fn) if edge.kind == "call"] if depth else []
+    return (
+        bool(before or callers)
+        and all(any(map(checks_size, fns)) for fns in before)
+        and all(refuses(project, caller, depth - 1) for caller in callers)
+    )
 
 
 def checks_size(fn: Fn) -> bool:

@@ -366,7 +366,7 @@ class CallReads:
                 parts.append(self.reader.read(callee, item.value, inner))
             elif not item.is_yield:
                 found = self.reader.read(callee, item.value, path)
-                parts.append(found if path else self.returned.less(callee, item, found))
+                parts.append(self.returned.less(callee, item, found, path))
         return self.substitute(fn, callee, bound, lb.merge(parts), span)
 
     def substitute(self, fn: Fn, callee: Fn, bound: Bound, found: Labels, span: Span) -> Labels:

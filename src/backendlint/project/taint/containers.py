@@ -20,6 +20,7 @@ _MERGES = frozenset({"extend", "extendleft", "update"})
 _WRITES = ("write", "writelines")
 _REMOVES = frozenset({"pop", "popleft", "popitem", "remove", "discard", "sort", "reverse"})
 _KEYED = frozenset({"set", "setdefault", "__setitem__", "add_header", "set_header"})
+_COMPARES = frozenset("$eq $ne $gt $gte $lt $lte $in $nin $exists $type $mod $size $limit $skip".split())
 _PUBLIC = frozenset({"public", "publishable"})
 MAX_WAYS = 16
 """Ways in which a list may have been made."""
@@ -79,8 +80,11 @@ class Containers:
         return lb.merge(parts)
 
     def _entry(self, fn: Fn, key: Vid, vid: Vid, path: Path) -> Labels:
-        """What stands under a key; what is called public there is no secret (`"public_key": pair.secret`)."""
+        """What stands under a key; what is called public there is no secret (`"public_key": pair.secret`), and what an operator
+        of MongoDB compares with (`{"$gt": since}`) is none itself."""
         found, name = self.reader.read(fn, vid, path), fn.const(key)
+        if name in _COMPARES:
+            return lb.clear(found, ("nosql",))
         public = bool(found) and isinstance(name, str) and not _PUBLIC.isdisjoint(identifier_words(name))
         return lb.clear(found, ("secret",)) if public else found
 

@@ -14,6 +14,7 @@ from backendlint.project.binding import as_run, below, bind, receiver
 from backendlint.project.calls import Edge
 from backendlint.project.certain import Given, Present, given, ruled_out
 from backendlint.project.entities import Cls, Fn
+from backendlint.project.leaving import Leaving
 from backendlint.project.libraries_model import AttributeModel
 from backendlint.project.loglines import LogLines
 from backendlint.project.routes.params import within_segment
@@ -39,7 +40,7 @@ _FLAWED = frozenset({"code", "xml", "deserialize"})
 """Kinds whose sink itself is the flaw: reported there, whoever forwards to it."""
 FAR = 4
 """Calls and returns after which a name no longer says what a value is: what renders texts or settings gives other things too."""
-_TESTED = frozenset({"call", "attr", "item", "param", "unpack", "elem"})
+_TESTED = frozenset({"call", "attr", "item", "param", "unpack", "elem", "bool", "phi"})
 """Values that a test may name once more, or by what was looked up with them."""
 MAX_FLOWS = 2
 """Sources reported at one place."""
@@ -163,6 +164,7 @@ class Taint:
     def __init__(self, project: Project) -> None:
         self.project = project
         self.reader = Reader(project)
+        self.leaving = Leaving(project)
         self.stored = Stored(project)
         self.log_lines = LogLines(project)
         self._sinks: dict[str, list[SinkSite]] | None = None
@@ -312,16 +314,14 @@ class Taint:
 
     def _tested_around(self, found: Labels, fn: Fn, vid: Vid, call: Call) -> Labels:
         """Labels less what tests of the same value on the way to a call clear, whatever the test calls it."""
-        subject = self._subject(fn, vid) if found else -1
+        subject = self.subject(fn, vid) if found else -1
         if subject < 0:
             return found
         guards, line = self.reader.guards, call.span.line
-        kinds = guards.around(fn, subject, call.block, line)
-        if fn.facts.values[subject][0] == "attr":  # of a name, its value speaks of that
-            kinds |= guards.checked_before(fn, subject, call.block, line)
+        kinds = guards.around(fn, subject, call.block, line) | guards.checked_before(fn, subject, call.block, line)
         return lb.clear(found, kinds)
 
-    def _subject(self, fn: Fn, vid: Vid) -> Vid:
+    def subject(self, fn: Fn, vid: Vid) -> Vid:
         """The one value that is not constant in a text, or the value itself; -1 where there are several."""
         todo, seen, found = [vid], set[Vid](), set[Vid]()
         while todo:
@@ -332,8 +332,10 @@ class Taint:
             seen.add(vid)
             if value[0] in ("conv", "guard"):
                 todo.append(value[1])
-            elif value[0] == "fmt":
-                todo += [part for part in value[2] if self.labels(fn, part)]
+            elif value[0] == "fmt" or (
+                value[0] == "phi" and any(fn.facts.values[part][0] == "fmt" for part in value[1])
+            ):
+                todo += [part for part in value[2 if value[0] == "fmt" else 1] if self.labels(fn, part)]
             else:
                 found.add(vid if value[0] in _TESTED else -1)
         return found.pop() if len(found) == 1 else -1

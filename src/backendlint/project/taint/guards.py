@@ -13,7 +13,7 @@ from backendlint.project.taint import labels as lb
 from backendlint.project.taint.addresses import Addresses
 from backendlint.project.taint.asked import columns_sought, sought_by
 from backendlint.project.taint.instances import are_harmless, classes_asked, otherwise, tell_their_own
-from backendlint.project.taint.patterns import cleans, common
+from backendlint.project.taint.patterns import cleans, common, removes
 from backendlint.project.taint.same import asked_by_bool, beginning, same, stripped
 from backendlint.project.taint.substitutions import LINES, written_pattern
 from backendlint.project.taint.tried import ends, raises_on, went_well
@@ -41,6 +41,7 @@ _WITHOUT: dict[str, Kinds] = {
     "://": frozenset(), "<": frozenset({"xss"}),
 }  # fmt: skip
 """What a text is clean of that does not hold this."""
+_SEARCHES = frozenset({"re.search", "re.Pattern.search"})
 _TRUSTS = re.compile(r"safe|allow|valid|trust|permit|internal|local", re.IGNORECASE)
 _OF_HOST = re.compile(r"url|uri|host|redirect|next|target|domain|origin|link|callback", re.IGNORECASE)
 _OF_PATH = re.compile(r"path|file|dir", re.IGNORECASE)
@@ -206,7 +207,20 @@ class Guards:
         if func == ("name", "builtins.isinstance") and len(call.args) == 2:
             whole = self._relation(fn, call.args[0], subject) == EVERYTHING
             return otherwise(classes_asked(self.project, fn, call)) if whole else NOTHING
-        return self._by_address(fn, subject, call)
+        return self._unmatched(fn, subject, call) or self._by_address(fn, subject, call)
+
+    def _unmatched(self, fn: Fn, subject: Vid, call: Call) -> Kinds:
+        """`not re.search("[^a-z]", text)`: none of these characters is in it."""
+        guards = [model.guard for model in self.project.models(fn, call) if model.name in _SEARCHES]
+        if not guards or not any(
+            self._relation(fn, vid, subject) == EVERYTHING
+            for guard in guards
+            if guard
+            for vid in arguments(call, guard.arg)
+        ):
+            return NOTHING
+        found = [removes(text, "") for text in self._patterns(fn, call, guards[0])]
+        return common(found)
 
     def _converts(self, fn: Fn, subject: Vid, call: Call) -> Kinds:
         """`int(text)`, `path.relative_to(base)` or `validate_email(text)` whose result nobody wants."""
@@ -214,7 +228,7 @@ class Guards:
             return _PATH if self._relation(fn, func[1], subject) else NOTHING
         if not call.args or self._relation(fn, call.args[0], subject) != EVERYTHING:
             return NOTHING
-        models = [model for model in self.project.models(fn, call) if model.raises or "all" in model.sanitizes]
+        models = [model for model in self.project.models(fn, call) if model.raises]
         return frozenset().union(*(model.sanitizes for model in models))
 
     def _by_address(self, fn: Fn, subject: Vid, call: Call) -> Kinds:
@@ -280,18 +294,22 @@ class Guards:
 
     def _matched(self, fn: Fn, call: Call, guard: Guard) -> Kinds:
         """What the guard's pattern leaves clean; everything where nobody knows the pattern."""
-        if guard.pattern is None:
-            return frozenset(guard.kinds)
-        vids = arguments(call, guard.pattern)
-        func = fn.facts.values[call.func]
-        if guard.pattern.receiver:
-            vids.append(func[1] if func[0] == "attr" else call.func)
-        found = written_pattern(self.project, fn, vids[0]) if vids else []
+        found = self._patterns(fn, call, guard)
         if not found:
             return frozenset(guard.kinds)
         cleared = common([cleans(text, guard.anchors or "") for text in found])
         kinds = frozenset(guard.kinds)
         return kinds if "all" in cleared else cleared if "all" in kinds else kinds & cleared
+
+    def _patterns(self, fn: Fn, call: Call, guard: Guard | None) -> list[str]:
+        """The regular expressions that decide, where they are written in the code."""
+        if guard is None or guard.pattern is None:
+            return []
+        vids = arguments(call, guard.pattern)
+        func = fn.facts.values[call.func]
+        if guard.pattern.receiver:
+            vids.append(func[1] if func[0] == "attr" else call.func)
+        return written_pattern(self.project, fn, vids[0]) if vids else []
 
     def _named(self, fn: Fn, subject: Vid, call: Call, func: tuple[object, ...]) -> Kinds:
         """`is_safe_url(url)`, `host_is_allowed(url)`: what a test says whose body nobody can follow, by its name."""
@@ -355,13 +373,13 @@ class Guards:
     # the project's own validators
 
     def checked_before(self, fn: Fn, subject: Vid, block: int, line: int) -> Kinds:
-        """What calls for their own sake (`validate(plan.url)`) have said of the subject on the way to a place."""
+        """What calls that have come back (`validate(plan.url)`, `berth = find_berth(name)`) have said of the subject on the
+        way to a place."""
         kinds: Kinds = NOTHING
-        enclosing = {number for number, _ in fn.blocks_of(block)}
-        for item in fn.facts.statements:
-            vid = stripped(fn, item.value) if item.value >= 0 and item.kind == "expr" else -1
-            if vid >= 0 and item.block in enclosing and item.span.line < line and fn.facts.values[vid][0] == "call":
-                kinds |= self.cleared(fn, subject, vid, None)
+        for call in fn.facts.calls:
+            asked = any(self._relation(fn, vid, subject) == EVERYTHING for vid in call.passed)
+            if asked and went_well(fn, call, block, line):
+                kinds |= self.cleared(fn, subject, call.value, None)
         return kinds
 
     def _targets(self, fn: Fn, subject: Vid, call: Call) -> list[tuple[Fn, int]]:
@@ -444,13 +462,13 @@ class Guards:
         self, fn: Fn, index: int, block: int, line: int, depth: int = 0, exits: tuple[str, ...] = ("return", "raise")
     ) -> Kinds:
         """What tests on the way to a place say of value `index` (a parameter's vid is its index)."""
-        kinds: Kinds = NOTHING
+        kinds, leaving = NOTHING, self.project.taint.leaving
         enclosing = {number for number, _ in fn.blocks_of(block)}
         for number, item in enumerate(fn.facts.blocks):
             if item.value < 0 or item.kind not in ("if", "else"):
                 continue
             if number in enclosing:
                 kinds |= self.cleared(fn, index, item.value, item.kind == "if", depth + 1)
-            elif item.parent in enclosing and item.exits in exits and item.span.line < line:
+            elif item.parent in enclosing and item.span.line < line and leaving.exits(fn, number) in exits:
                 kinds |= self.cleared(fn, index, item.value, item.kind != "if", depth + 1)
         return kinds

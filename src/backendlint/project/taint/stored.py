@@ -46,8 +46,6 @@ class Stored:
         self._summaries: dict[tuple[int, str, bool, _Known], Places] = {}
         self._said: dict[tuple[int, str, Vid, bool, _Known], Places] = {}
         self._returned: dict[tuple[int, str, Vid, _Known], Places] = {}
-        self._ended: dict[str, set[int]] = {}
-        """Blocks that end with a call from which control does not come back, by the function."""
         self._lookups: dict[str, list[tuple[Call, bool, Sequence[Fn]]]] = {}
 
     def less(self, found: Labels, fn: Fn, vid: Vid, path: Path, call: Call, kind: str) -> Labels:
@@ -161,16 +159,7 @@ class Stored:
 
     def _leaves(self, fn: Fn, number: int) -> bool:
         """Whether control does not go on after a block: `return`, `raise`, `continue`, or a call such as `abort(404)`."""
-        if fn.facts.blocks[number].exits:
-            return True
-        if fn.fqn not in self._ended:
-            self._ended[fn.fqn] = {call.block for call in fn.calls if self._ends(fn, call)}
-        return number in self._ended[fn.fqn]
-
-    def _ends(self, fn: Fn, call: Call) -> bool:
-        return any(model.exits for model in self.project.models(fn, call)) or any(
-            target.facts.blocks[0].exits == "raise" for target in self.project.targets(fn, call)
-        )
+        return bool(self.project.taint.leaving.exits(fn, number))
 
     def _raises(self, fn: Fn, call: Call) -> bool:
         models = self.project.models(fn, call)
