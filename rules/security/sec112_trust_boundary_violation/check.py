@@ -1,7 +1,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import replace
 from functools import partial
 
@@ -22,6 +22,12 @@ RIGHT = re.compile(
     r"admin|staff|superuser|supervis|manager|moderator|operator|role|perm|privilege|can_|verified", re.IGNORECASE
 )
 """Keys that stand for rights, which no caller may give to himself."""
+CALLER = re.compile(r"(current_)?(user|account|customer|member|actor)(_?(id|pk|uuid))?", re.IGNORECASE)
+"""Names of what is kept of who calls."""
+CALLED = "A header alone says who calls, which becomes `{}` of the request in `{}()`, {}"
+CONVERSIONS = frozenset({"builtins.int", "builtins.str", "uuid.UUID"})
+HEADERS = re.compile(r"(^|\.)(headers|META)$")
+PROXIED = re.compile(r"forward|remote|auth|amzn|goog|ms-client|sso|oidc|jwt|token|key|session", re.IGNORECASE)
 CHECKED = frozenset({"trust", "all"})
 
 
@@ -48,7 +54,12 @@ def kept(project: Project) -> Iterator[Hit]:
     """A right in what the framework keeps for the request (`request.state`, `flask.g`), as a header or parameter says."""
     for fn in project.reviewed():
         for store in fn.facts.stores:
-            if store.base < 0 or not RIGHT.search(store.name) or not of_request(project, fn, store.base):
+            claims = RIGHT.search(store.name) or CALLER.fullmatch(store.name)
+            if store.base < 0 or not claims or not of_request(project, fn, store.base):
+                continue
+            if CALLER.fullmatch(store.name):
+                if said_by_header(fn, store.value):
+                    yield Hit(CALLED.format(store.name, fn.name, HARM), fn.location(store.span), function=fn.fqn)
                 continue
             labels = project.taint.labels(fn, store.value)
             if any(o.what == "request" and not m.weak and m.cleared.isdisjoint(CHECKED) for o, m in labels.items()):
@@ -57,6 +68,25 @@ def kept(project: Project) -> Iterator[Hit]:
                     fn.location(store.span),
                     function=fn.fqn,
                 )
+
+
+def said_by_header(fn: Fn, vid: Vid) -> bool:
+    """`int(request.headers["X-Act-As"])`, whatever it is converted to: nothing but the header says who calls."""
+    value = fn.unguarded(vid)
+    if value[0] == "call":
+        call = fn.calls[value[1]]
+        func = fn.value(call.func)
+        if func[0] == "name" and func[1] in CONVERSIONS:
+            return len(call.args) == 1 and said_by_header(fn, call.args[0])
+        owner = fn.dotted(func[1]) if func[0] == "attr" else str(func[-1]).rpartition(".")[0]
+        return fn.callee_name(call) == "get" and bool(HEADERS.search(owner)) and names_caller(fn, call.args)
+    return value[0] == "item" and bool(HEADERS.search(fn.dotted(value[1]))) and names_caller(fn, value[2:3])
+
+
+def names_caller(fn: Fn, keys: Sequence[Vid]) -> bool:
+    """A header of the project's own that no proxy of a sign-in service sets (`X-Forwarded-User`, `X-Auth-Request-User`)."""
+    name = str(fn.const(keys[0])) if keys else ""
+    return name.upper().startswith(("X-", "HTTP_X_")) and not PROXIED.search(name)
 
 
 def of_request(project: Project, fn: Fn, vid: Vid) -> bool:

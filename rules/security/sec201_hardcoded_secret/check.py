@@ -33,6 +33,8 @@ WARNS = re.compile(r"warn(ing)?|write|error|exception|echo|secho|style|add_error
 HEX = re.compile(r"[0-9a-f]{24,}", re.IGNORECASE)
 ENTRY = re.compile(r"[A-Za-z]+(?:[-_.:][A-Za-z0-9]+)+")
 """Words, as the names of entries are written."""
+OWN = frozenset({"secret", "signing", "session", "jwt", "encryption"})
+"""Words of keys with which a service signs by itself."""
 LOOKS_UP = frozenset({"get", "pop", "setdefault", "getlist", "get_cookie", "set_cookie", "delete_cookie"})
 SETTINGS = frozenset({"settings", "config", "conf"})
 WORDS = re.compile(r"[a-z]+([ _-][a-z]+)*", re.IGNORECASE)
@@ -65,6 +67,7 @@ def check(project: Project) -> Iterator[Hit]:
         if literal.how == "environment" or is_setting(project, literal) or literal.location in shaped:
             continue
         named = sensitive(literal.name) == "secret" and secret_like(literal.name, literal.text)
+        named = named or signs(project, literal)
         if (named or issued_key(literal.name, literal.text)) and not stands_in(literal):
             if literal.fn.fqn not in examples:
                 examples[literal.fn.fqn] = shown_as_examples(literal.fn)
@@ -105,9 +108,20 @@ def keys_of(project: Project) -> Iterator[tuple[Fn, Vid]]:
         yield from ((fn, item.key) for item in fn.facts.stores if item.key >= 0)
 
 
+def signs(project: Project, literal: NamedLiteral) -> bool:
+    """Words that a library signs with: `add_middleware(SessionMiddleware, secret_key="some-words")`."""
+    call, fn = literal.call, literal.fn
+    if call is None or literal.name not in ("secret_key", "signing_key") or not ENTRY.fullmatch(literal.text):
+        return False
+    known = any(model.secret is not None or model.jwt is not None for model in project.models(fn, call))
+    return known or fn.callee_name(call) == "add_middleware"
+
+
 def is_stand_in(literal: NamedLiteral) -> bool:
-    """`Client(api_key="not-needed")`, `Caller(api_key="health-probe")`: words where a key is asked for; nobody issues such keys."""
-    key = identifier_words(literal.name)[-1:] in (("key",), ("token",))
+    """`Client(api_key="not-needed")`, `Caller(api_key="health-probe")`: words where a key is asked for; nobody issues such keys.
+    A `secret_key` nobody issues: whatever stands there is signed with."""
+    words = identifier_words(literal.name)
+    key = words[-1:] in (("key",), ("token",)) and OWN.isdisjoint(words)
     return literal.how == "argument" and key and ENTRY.fullmatch(literal.text) is not None and literal.text.islower()
 
 

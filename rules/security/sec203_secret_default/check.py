@@ -125,7 +125,8 @@ def stands_in(literal: NamedLiteral) -> bool:
     words = identifier_words(literal.name)
     if ("password" in words or OWN.isdisjoint(words[:1])) and (says_missing(literal) or is_mask(literal)):
         return True
-    if PUBLIC.fullmatch(literal.text) or NAMES.fullmatch(literal.text.strip()):
+    public = PUBLIC.fullmatch(literal.text) and words[-1:] != ("token",) and "secret" not in words
+    if public or NAMES.fullmatch(literal.text.strip()):
         return True
     dummy = not DUMMIES.isdisjoint(identifier_words(literal.text)) or BLANK.fullmatch(literal.text) is not None
     return "api" in identifier_words(literal.name) and dummy

@@ -42,6 +42,7 @@ OPERATED = re.compile(r"(?:^|/)_?(?:admin|backoffice|staff)(?:istration)?(?:[/._
 """Where the pages for those who run the service are."""
 EXITS = ("return", "raise")
 OPERATOR = re.compile(r"(?<![a-z])(admins?|super_?users?|staff|backoffice)(?![a-z])|IsAdmin|AdminUser", re.IGNORECASE)
+ON = frozenset({"true", "1", "yes", "on"})
 DEBUGGING = re.compile(r"(?:is_|in_|flask_|app_)?(?:debug|development)(?:_mode)?", re.IGNORECASE)
 """What a switch for development is called."""
 CAUSES = ("__cause__", "__context__")
@@ -211,13 +212,35 @@ def debug_settings(project: Project) -> Iterator[Hit]:
         if vid < 0 or not DJANGO.intersection(file.names) or DEVELOPMENT.search(file.path):
             continue
         module = project.module_function(file)
-        if module.const(vid) is True:
+        unset = is_on_unless_set(module, vid)
+        if module.const(vid) is True or unset:
+            said = (
+                "`DEBUG` is on where the environment does not say otherwise, and then"
+                if unset
+                else "`DEBUG = True` in the settings"
+            )
             hit = Hit(
-                "`DEBUG = True` in the settings shows tracebacks, settings and SQL to everybody who meets an error; read it from "
-                "the environment, with `False` as the default.",
+                f"{said} shows tracebacks, settings and SQL to everybody who meets an error; read it from the environment, with "
+                "`False` as the default.",
                 module.location(module.facts.span_of(vid)),
             )
             yield replace(hit, profile="strict") if has_it_off(project, file) else hit
+
+
+def is_on_unless_set(fn: Fn, vid: Vid) -> bool:
+    """`env_bool("DEBUG", True)`, `os.getenv("DEBUG", "1") == "1"`, `config("DEBUG", default=True)`."""
+    value = fn.unguarded(vid)
+    if value[0] == "compare" and value[1] in (("==",), ("in",)):
+        return is_on_unless_set(fn, value[2][0])
+    if value[0] != "call":
+        return False
+    call = fn.calls[value[1]]
+    func = fn.value(call.func)
+    if func[0] == "attr" and not call.passed:  # `.lower()`
+        return is_on_unless_set(fn, func[1])
+    if not call.args or "DEBUG" not in str(fn.const(call.args[0])).upper():
+        return any(is_on_unless_set(fn, item) for item in call.args[:1])
+    return any(str(fn.const(item)).lower() in ON for item in (*call.args[1:2], call.kwarg("default")))
 
 
 def has_it_off(project: Project, base: FileFacts) -> bool:

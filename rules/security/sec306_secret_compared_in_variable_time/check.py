@@ -7,6 +7,7 @@ from dataclasses import replace
 from backendlint.api import (
     Fn,
     Hit,
+    Origin,
     Project,
     Vid,
     for_development,
@@ -302,21 +303,23 @@ def is_digest(fn: Fn, vid: Vid) -> bool:
 
 
 def from_request(project: Project, fn: Fn, vid: Vid) -> bool:
-    for origin in project.taint.labels(fn, vid):
-        if origin.what == "request":
-            return True
-        if origin.what == "param" and origin.path == ():
-            callee = project.functions[origin.fn]
-            if any(param_from_request(project, callee, origin.slot, depth) for depth in (3,)):
-                return True
-    return False
+    return any(is_sent(project, origin) for origin in project.taint.labels(fn, vid))
+
+
+def is_sent(project: Project, origin: Origin) -> bool:
+    if origin.what == "request":
+        return True
+    if origin.what != "param" or origin.path != ():
+        return False
+    return param_from_request(project, project.functions[origin.fn], origin.slot, 3)
 
 
 def is_guess(project: Project, fn: Fn, made: Vid, other: Vid) -> bool:
     """A digest of what was sent that is compared with one that was kept, not with one that was sent beside: every bit changes
     with the guess."""
-    sent = (mark for origin, mark in project.taint.labels(fn, other).items() if origin.what == "request")
-    return all(mark.weak for mark in sent) and from_request(project, fn, made)
+    return not any(
+        is_sent(project, origin) for origin, mark in project.taint.labels(fn, other).items() if not mark.weak
+    ) and (from_request(project, fn, made))
 
 
 def param_from_request(project: Project, fn: Fn, index: int, depth: int) -> bool:

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from dataclasses import replace
 
 from backendlint.api import Call, Fn, Hit, Project, calls_at, functions_in, of_all_modules
 
@@ -24,6 +25,11 @@ ORIGIN = frozenset({"origin", "http_origin"})
 SETTINGS = ("CORS_ORIGINS", "CORS_RESOURCES")
 """Keys of the configuration that flask-cors reads where its call says nothing."""
 CREDENTIALS = ("CORS_SUPPORTS_CREDENTIALS",)
+EVERY = (
+    "A pattern of these origins matches all of them, so every website can act as the signed-in user and read the answers; "
+    "list the origins."
+)
+STRANGERS = ("https://q7.example", "https://www.harbour-9.test")
 ANY = ("*", ".*", "^.*$", r"https?://.*", "https://.*")
 
 
@@ -36,7 +42,11 @@ def check(project: Project, hit: Hit) -> Iterator[Hit]:
         if any(value is True for value in allowed) and unlisted(project):
             yield hit
     elif hit.message.startswith(ENDLESS):
-        if any(endless(project, fn, vid) for fn, vid in settings(project, PATTERNS) if fn.path == hit.location.path):
+        if any(
+            open_to_all(project, fn, vid) for fn, vid in settings(project, PATTERNS) if fn.path == hit.location.path
+        ):
+            yield replace(hit, message=EVERY)
+        elif any(endless(project, fn, vid) for fn, vid in settings(project, PATTERNS) if fn.path == hit.location.path):
             yield hit
     elif hit.message.startswith(REFLECTED):
         if not any(compares_origin(fn) for fn in functions_in(project, hit.location) if encloses(fn, hit)):
@@ -128,4 +138,14 @@ def open_to_all(project: Project, fn: Fn, vid: int) -> bool:
         return any(open_to_all(project, fn, item) for item in value[1])
     if value[0] == "dict":
         return any(open_to_all(project, fn, item) for _, item in value[1])
-    return any(item in ANY for item in project.constants(fn, vid) or () if isinstance(item, str))
+    if value[0] == "call" and fn.callee_name(fn.calls[value[1]]) == "compile":
+        return any(open_to_all(project, fn, item) for item in fn.calls[value[1]].args[:1])
+    return any(item in ANY or takes_all(item) for item in project.constants(fn, vid) or () if isinstance(item, str))
+
+
+def takes_all(pattern: str) -> bool:
+    """Whether a regular expression matches the origins of two sites that have nothing in common."""
+    try:
+        return "://" in pattern and all(re.fullmatch(pattern, site) for site in STRANGERS)
+    except re.error:
+        return False

@@ -34,6 +34,13 @@ OTHER_CARDS = frozenset(
     "sim library member membership loyalty gift graphics video network memory badge access id student".split()
 )
 """Words of classes whose cards pay nothing."""
+KEPT = re.compile(
+    r"(^|_)((totp|otp|mfa|2fa|client|webhook|hook|hmac|signing|consumer|shared|app|api|oauth2?)_?secret|secret_?key|private_?key|"
+    r"signing_?key|(smtp|imap|ldap|ftp|sftp|proxy|db|database|bind|mail|email)_?(password|passwd))$",
+    re.IGNORECASE,
+)
+"""Secrets that have to be read again, and that outlast whoever copies the database; tokens are short-lived as often."""
+CRYPTO = re.compile(r"crypt|fernet|cipher|vault", re.IGNORECASE)
 HASHED = re.compile(r"hash|digest|encrypt|last_?(four|4)|cipher|_enc$", re.IGNORECASE)
 
 
@@ -75,7 +82,8 @@ def columns(project: Project) -> Iterator[Hit]:
             if not is_plain_text(project, cls, cls.owner.facts.calls[value[1]]):
                 continue
             span = cls.facts.field_spans.get(name) or cls.owner.facts.span_of(vid)
-            yield _told(name, kind, cls.owner.location(span), (cls.name, *cls.facts.attributes))
+            beside = (cls.name, *cls.facts.attributes)
+            yield _told(name, kind, cls.owner.location(span), beside, encrypts=_encrypts(project, cls.path))
 
 
 def ddl_columns(project: Project) -> Iterator[Hit]:
@@ -96,14 +104,21 @@ def is_of_bank(name: str, beside: Sequence[str]) -> bool:
     return any(not BANK.isdisjoint(identifier_words(item)) for item in (name, *beside))
 
 
-def _told(name: str, kind: str, place: Location, beside: Sequence[str]) -> Hit:
+def _encrypts(project: Project, path: str) -> bool:
+    """Whether something of a module may put into its columns what nobody else can read."""
+    return any(
+        CRYPTO.search(fn.callee_name(call)) for fn in project.functions_of(project.files[path]) for call in fn.calls
+    )
+
+
+def _told(name: str, kind: str, place: Location, beside: Sequence[str], *, encrypts: bool = False) -> Hit:
     """`beside`: the table or class, and its columns."""
     hit = Hit(
         f"`{beside[0]}.{name}` keeps {'a secret' if kind == 'secret' else 'personal data'} in plain text, so a copy of the "
         "database gives it away; encrypt the column, or store a hash.",
         place,
     )
-    sure = kind == "personal" and is_of_bank(name, beside)
+    sure = not encrypts and KEPT.search(name) is not None if kind == "secret" else is_of_bank(name, beside)
     return hit if sure else replace(hit, profile="strict", confidence="low")
 
 

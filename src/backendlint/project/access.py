@@ -23,6 +23,7 @@ from backendlint.project.anonymous import (
     library_views,
     limiting_views,
     limits,
+    limits_that_hold,
     lists_none,
     lists_own,
     of_its_form,
@@ -32,7 +33,6 @@ from backendlint.project.anonymous import (
     serves_strangers,
     texts_in,
     turns_away,
-    unlimited,
 )
 from backendlint.project.answers import answers
 from backendlint.project.binding import unchanged
@@ -127,7 +127,7 @@ class Access:
 
     def rate_limits(self, route: Route) -> tuple[str, ...]:
         """Names of what limits how often the route can be called."""
-        return () if unlimited(self.project, route) else self._of(route).get(LIMIT, ())
+        return limits_that_hold(self.project, route, self._of(route).get(LIMIT, ()))
 
     def limits_inside(self, route: Route) -> bool:
         """Whether attempts are limited below the handler: in a helper, a form or a service."""

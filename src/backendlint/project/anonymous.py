@@ -235,7 +235,16 @@ def library_views(project: Project, route: Route) -> list[str]:
     return [*(ref.name for ref in route.entry.handlers if ref.kind == "lib"), *bases]
 
 
-def unlimited(project: Project, route: Route) -> bool:
+def limits_that_hold(project: Project, route: Route, names: tuple[str, ...]) -> tuple[str, ...]:
+    """Of the limits that are set for a route: none where it is taken out of them, and no `ScopedRateThrottle` where its view
+    names no scope, because that counts nothing then."""
+    if _unlimited(project, route):
+        return ()
+    scoped = _set_to(project, route.cls, "throttle_scope") != ("",)
+    return tuple(name for name in names if scoped or not name.endswith("ScopedRateThrottle"))
+
+
+def _unlimited(project: Project, route: Route) -> bool:
     """Whether the route is taken out of the limits that hold elsewhere: `@limiter.exempt`, `@throttle_classes([])`."""
     fn = route.handler
     if any(_is_exempt(project.libraries.call(name)) for name in library_views(project, route)):

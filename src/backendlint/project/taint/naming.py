@@ -96,7 +96,7 @@ _KUBERNETES = re.compile(r"(\w+_)?(k8s|kube)\w*_secrets?", re.IGNORECASE)
 _PERSONAL = frozenset({"ssn", "cvv", "cvc", "iban", "passport"})
 _PERSONAL_PAIRS = _pairs(
     "card number, credit card, social security, tax id, account number, date birth, birth date, passport number, "
-    "national id, medical record, bank account, routing number, driver license, drivers license"
+    "national id, medical record, bank account, routing number, sort code, driver license, drivers license"
 )
 _SPEAKS = frozenset(
     "is has num max min no use check validate invalid incorrect missing enable enabled disable wrong bad empty weak allow require "
