@@ -142,13 +142,13 @@ from backendlint.project.taint.report import advice_hits, flow_hit, flow_hits, p
 from backendlint.project.taint.sinks import sink_arguments
 from backendlint.project.taint.whole import held_whole, whole_request
 from backendlint.project.templates.lazy import TemplateRead, template_reads
-from backendlint.project.timeouts import Wait
 from backendlint.project.transactions import before, exclusive, openings
 from backendlint.project.trials import tries_out
 from backendlint.project.unbounded import Unbounded, doubtful, unbounded
 from backendlint.project.uniqueness import by_range, never_violated, of_others, one_row, stopped_by, table_of
 from backendlint.project.uses import aliases, ingredients, is_used, of_caught, operands
 from backendlint.project.variables import display, of_all_modules, variable
+from backendlint.project.wait import Wait
 from backendlint.project.weak import WeakUse, weak_hits, weak_uses
 from backendlint.project.webapi import among_pages, for_admins, is_api, is_plain, is_signed
 from backendlint.project.writes import Write, stored_entity

@@ -17,7 +17,7 @@ from backendlint.project.libraries_model import CallModel
 from backendlint.project.retries import BROAD
 from backendlint.project.retry_settings import Policy
 from backendlint.project.sums import duration
-from backendlint.project.timeouts import Wait
+from backendlint.project.wait import Wait
 
 if TYPE_CHECKING:
     from backendlint.project.model import Project

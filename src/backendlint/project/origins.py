@@ -412,10 +412,8 @@ class _Walk:
         (`request.user.rows_of(Order)`), comes from elsewhere."""
         rows = len(self.found) > first and not self.project.resolver.managers.have_none(self.project.refs(fn, base))
         for number, origin in enumerate(self.found[first:], first):
-            below = origin.steps[length:]
-            if any(step.model.orm is not None and step.model.orm.rows == "one" for step in below) or not (
-                rows or below
-            ):
+            orms = [step.model.orm for step in origin.steps[length:]]
+            if any(orm is not None and orm.rows == "one" for orm in orms) or not (rows or orms):
                 self.found[number] = origin._replace(known=False)
 
     def _of_view(self, fn: Fn, call: Call, path: Path, steps: tuple[Step, ...], depth: int) -> bool:

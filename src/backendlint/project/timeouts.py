@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from functools import cached_property
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 from backendlint.facts.model import Call, Store, Value, Vid
 from backendlint.project.allocations import Made
@@ -16,6 +16,7 @@ from backendlint.project.effects import Site
 from backendlint.project.entities import Cls, Fn
 from backendlint.project.libraries_model import CallModel, Timeout
 from backendlint.project.numbers import by_default
+from backendlint.project.wait import FOREVER, UNKNOWN, Wait
 
 if TYPE_CHECKING:
     from backendlint.project.model import Project
@@ -26,28 +27,6 @@ MAX_LINKS = 30
 MAX_HELPERS = 3
 """Helpers through which `**kwargs` are followed to those who fill them."""
 _UNITS = {"s": 1.0, "ms": 0.001, "us": 0.000001, "min": 60.0, "object": 1.0}
-
-
-class Wait(NamedTuple):
-    """The longest that a call can take, as far as the code shows."""
-
-    kind: str
-    """seconds (bounded), forever, or unknown (a setting or a parameter decides)."""
-    seconds: float = 0.0
-    default: bool = False
-    """True where nothing sets it: the library's own default counts."""
-    at: Made | None = None
-    """The constructor or setter that decides, where it is not the call itself."""
-    sure: bool = True
-    """False where a connection string that is not known might set it after all."""
-    partly: bool = False
-    """True where connecting is bounded, and waiting for the answer is not."""
-    left_out: tuple[Made, ...] = ()
-    """Calls of the function around it that give it no timeout, where most of the others do."""
-
-
-FOREVER = Wait("forever", default=True)
-UNKNOWN = Wait("unknown")
 
 
 class Timeouts:
