@@ -23,7 +23,8 @@ from backendlint.api import (
 from .agreements import is_contract, is_last_case, is_promised
 from .callers import is_tested_before
 from .functions import VALIDATOR, is_answered, is_decorated, is_inner, is_program, is_public, is_view
-from .syntax import is_narrowing, speaks_of_bug
+from .lookedup import is_looked_up
+from .syntax import is_narrowing, says_why, speaks_of_bug
 from .validation import is_as_asked, is_configured, is_decided_before, is_decided_elsewhere, is_validation
 from .values import origins
 from .wording import BARE, advice, hit, once_a_file, shorten
@@ -92,7 +93,8 @@ def _judged(site: SyntaxSite) -> Iterator[Hit]:
         message = f"The assert in {where} checks the configuration: with `python -O` the check is gone"
         yield hit(site, f"{message}{advice(site, node, answered)}")
         return
-    if not direct and (narrows or not looked_up):
+    missed = narrows and says_why(node) and is_looked_up(site, statement.value)
+    if not direct and ((narrows and not missed) or not looked_up):
         return
     profile: Profile | None = None
     if narrows and node.msg is None:
@@ -102,7 +104,8 @@ def _judged(site: SyntaxSite) -> Iterator[Hit]:
         reminds = node.msg is None and (is_decided_before(site, statement) or is_as_asked(site, statement.value))
         profile = None if (direct or decided) and not reminds else "strict"
     else:
-        seen = is_public(function) and not (direct and is_inner(site)) and is_validation(site, node, statement.value)
+        validates = missed or is_validation(site, node, statement.value)
+        seen = is_public(function) and not (direct and is_inner(site)) and validates
         quiet = (
             bool(answered)
             or not function.name

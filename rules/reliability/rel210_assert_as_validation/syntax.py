@@ -24,7 +24,7 @@ _TEXT = re.compile(r"msg|message|error|text|reason", re.IGNORECASE)
 _BUG = re.compile(
     r"^\W*bug\b|\b(is|be|a) (a )?bug\b|\binvariant\b|\binternal error\b|\bimpossible\b|\bunreachable\b|\bsanity\b|"
     r"\b(should|must|can) (never|not) (happen|occur|be reached|get here)|\bcan't happen\b|"
-    r"\b(previously|already) (been )?(checked|validated|verified|ensured|handled)\b|"
+    r"^\W*unexpected\b|\b(previously|already) (been )?(checked|validated|verified|ensured|handled)\b|"
     r"\b(should|must) have been (checked|validated|verified|ensured|handled|called|set)\b|"
     r"\b(need|have) to (write|implement|add)\b|\bnot (yet )?implemented\b|\bprogram(ming|mer'?s?) (error|mistake)\b|"
     r"\b(must|should) be called (before|after|first|once|with)\b",
