@@ -58,7 +58,7 @@ from backendlint.project.effects import BLOCKING, Site, called, waits
 from backendlint.project.entities import Cls, Fn, Ref
 from backendlint.project.eventloops import runs_alone
 from backendlint.project.exception_kinds import ErrorClass, error_classes, inherits_any
-from backendlint.project.failures import Unmapped, says_missing, waits_there
+from backendlint.project.failures import Unmapped, Unwrapped, says_missing, waits_there
 from backendlint.project.fanout import Fanout
 from backendlint.project.feasible import happens
 from backendlint.project.filled import filled_fields
@@ -229,6 +229,7 @@ __all__ = [
     "TemplateRead",
     "Unbounded",
     "Unmapped",
+    "Unwrapped",
     "Value",
     "Vid",
     "Wait",

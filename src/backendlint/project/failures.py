@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from backendlint.facts.model import Block, Vid
 from backendlint.facts.within import below
+from backendlint.project.calls import Edge
 from backendlint.project.decorators import made_within
 from backendlint.project.entities import Fn
 from backendlint.project.exceptions import Escape
@@ -340,6 +341,16 @@ class Failures:
             if statement.block in inside or (statement.cause >= 0 and of_caught(fn.facts, index, (statement.cause,)))
             for name in self.project.exceptions.raised(fn, statement)
         )
+
+    def let_through(self, leak: Unwrapped) -> list[Edge]:
+        """Calls by which services let out what a client does."""
+        return [
+            edge
+            for edge in self.project.graph.callers(leak.fn)
+            if edge.call is not None
+            and self.project.layer(edge.caller) == "service"
+            and not self._handled_at(edge.caller, edge.block, leak.name)
+        ]
 
     def _inherits(self, fn: Fn, other: Fn) -> bool:
         """Whether the other one is a method that the function's class has by inheritance."""
