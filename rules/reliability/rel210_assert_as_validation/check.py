@@ -14,6 +14,7 @@ from backendlint.api import (
     Hit,
     Profile,
     Span,
+    Statement,
     SyntaxSite,
     called_name,
     for_development,
@@ -103,25 +104,30 @@ def _judged(site: SyntaxSite) -> Iterator[Hit]:
         decided = is_decided_elsewhere(site, node, statement.value) and not is_promised(site, statement.value)
         reminds = node.msg is None and (is_decided_before(site, statement) or is_as_asked(site, statement.value))
         profile = None if (direct or decided) and not reminds else "strict"
-    else:
-        validates = missed or is_validation(site, node, statement.value)
-        seen = is_public(function) and not (direct and is_inner(site)) and validates
-        quiet = (
-            bool(answered)
-            or not function.name
-            or is_decorated(site, VALIDATOR)
-            or BY_HAND.search(site.file.path)
-            or for_development(site.file.path)
-            or is_program(site)
-            or is_contract(site, statement.value)
-            or is_promised(site, statement.value)
-            or speaks_of_bug(node)
-            or is_last_case(site, statement.value)
-            or is_tested_before(site, statement.value)
-            or (not direct and is_as_asked(site, statement.value))
-        )
-        profile = "strict" if quiet or not seen else None
+    elif _is_quiet(site, node, statement, bool(direct), missed) or answered:
+        profile = "strict"
     source = f"`{direct[0]}`, which callers pass in" if direct else f"what `{looked_up[0]}` gave"
     message = f"`assert {shorten(site.code(node.test))}` in {where} checks {source}: with `python -O` the check is gone"
     found = hit(site, f"{message}{advice(site, node, answered)}", profile)
     yield found if profile is not None else once_a_file(site, found)
+
+
+def _is_quiet(site: SyntaxSite, node: cst.Assert, statement: Statement, direct: bool, missed: bool) -> bool:
+    """Whether it reminds programmers of what must be so, or is none that outsiders get to; `missed`: of a row that was looked up."""
+    tested = statement.value
+    seen = is_public(site.function) and not (direct and is_inner(site))
+    if not seen or not (missed or is_validation(site, node, tested)):
+        return True
+    return (
+        not site.function.name
+        or is_decorated(site, VALIDATOR)
+        or BY_HAND.search(site.file.path) is not None
+        or for_development(site.file.path)
+        or is_program(site)
+        or is_contract(site, tested)
+        or is_promised(site, tested)
+        or speaks_of_bug(node)
+        or is_last_case(site, tested)
+        or is_tested_before(site, tested)
+        or (not direct and is_as_asked(site, tested))
+    )
