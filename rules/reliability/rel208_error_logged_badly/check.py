@@ -23,6 +23,7 @@ from backendlint.api import (
     ingredients,
     lines_of,
     log_call,
+    of_caught,
     only_by_hand,
     only_converts,
     told_once,
@@ -34,6 +35,8 @@ from .repeated import twice
 from .verdicts import Verdict, judged
 from .wording import LOST
 
+SHOWS = frozenset({"write", "print", "echo", "secho"})
+"""What shows a text to who sits at the terminal."""
 ABOUT_LOGS = re.compile(r"#.*\b(trace ?backs?|stack ?traces?|logs?|logging|logged|sensitive|secrets?)\b", re.IGNORECASE)
 """A comment that speaks of what is logged, or had better not be."""
 DECIDED = re.compile(r"best[- ]effort|swallow|(never|not|n't|without|instead of) rais(e|es|ing)\b", re.IGNORECASE)
@@ -66,6 +69,7 @@ def _hits_in(project: Project, options: Mapping[str, object], functions: Iterabl
                         or _is_decided(project, fn, index, verdict.why)
                     )
                     advice = lost_little or for_developers(fn.path) or _is_watched(project, fn, options, verdict)
+                    advice |= verdict.why == "untraced" and _is_shown(project, fn, index)
                     # a migration has run, and nobody will mend it
                     advice |= for_tests(project, fn) or project.layer(fn) == "migration"
                     hit = replace(hit, profile="strict") if advice else hit
@@ -102,6 +106,13 @@ def _is_watched(project: Project, fn: Fn, options: Mapping[str, object], verdict
     if verdict.why == "untraced" and not packages.isdisjoint(starts) and only_by_hand(project, fn):
         return True
     return not packages.isdisjoint(shows) and not project.reach(fn.fqn)
+
+
+def _is_shown(project: Project, fn: Fn, handler: int) -> bool:
+    """Whether a command tells who has started it too: `self.stdout.write(f"not moored: {error}")`."""
+    calls = calls_in(fn.facts, handler)
+    said = [call for call in calls if fn.callee_name(call) in SHOWS and log_call(fn.file, fn.facts, call) is None]
+    return any(of_caught(fn.facts, handler, call.passed) for call in said) and only_by_hand(project, fn)
 
 
 def strings(value: object) -> frozenset[str]:
