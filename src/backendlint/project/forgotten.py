@@ -18,6 +18,8 @@ if TYPE_CHECKING:
 _CONTENTS = ("BaseCache.touch", "BaseCache.incr", "BaseCache.decr")
 """What changes an entry and keeps it."""
 _MAKES_KEYS = re.compile(r"(^|_)(key|prefix|cache)s?(_|$)|Key", re.IGNORECASE)
+_BY_PATTERN = "delete_pattern"
+"""A method of django-redis, whose cache is reached as Django's own."""
 _TELLING = 4
 """Characters; a shorter text at the beginning of a key says nothing."""
 MAX_DEPTH = 2
@@ -37,18 +39,18 @@ class Forgotten:
 
     @cached_property
     def _deleted(self) -> frozenset[str]:
-        marks = {
-            mark
-            for site in self.project.effects.sites
-            if site.model.cache is not None and site.model.cache.role == "delete"
-            if not site.model.name.endswith(_CONTENTS)
-            for mark in self._marks(site.fn, site.call.passed, MAX_DEPTH)
-        }
+        marks = {mark for fn, call in self._deletes() for mark in self._marks(fn, call.passed, MAX_DEPTH)}
         attributes = {mark.removeprefix(".") for mark in marks if mark.startswith(".")}
         for fn in self.project.all_functions() if attributes else ():
             if fn.kind == "property" and fn.name in attributes:
                 marks.update(self._marks(fn, fn.returned, 0))
         return frozenset(marks)
+
+    def _deletes(self) -> Iterator[tuple[Fn, Call]]:
+        for fn, call, model in self.project.effects.sites:
+            if model.cache is not None and model.cache.role == "delete" and not model.name.endswith(_CONTENTS):
+                yield fn, call
+        yield from self.project.graph.calls_written(_BY_PATTERN)
 
     def _marks(self, fn: Fn, keys: Iterable[Vid], depth: int) -> Iterator[str]:
         """What tells keys apart: functions and constants of the project, attributes that hold a key, and how a text begins."""
