@@ -234,15 +234,15 @@ class Statement:
         related: tuple[Step, ...] = (),
         **more: Any,
     ) -> Hit:
-        """A hit at a node, at offsets, or at the statement's first word; at the call that executes it where the text stands in
-        that call on several lines. The other of the two places is added as related."""
+        """A hit at a node, at offsets, or at the statement's first word; at the call that executes it, or hands it to a helper
+        that does, where the text stands in that call on several lines. The other places are added as related."""
         start, end = at if at is not None else self.range(node)
         place = self.source.location(self.offset + start, self.offset + end)
-        where = self._executed()
-        inside = where is not None and where.path == place.path and where.line <= place.line <= where.end_line
-        if where is not None and inside and where.line != place.line:
-            place, related = where, (*related, Step(place, "this part of the statement"))
-        elif where is not None and not inside:
+        call, where = self._called(), self._executed()
+        inside = call is not None and call.path == place.path and call.line <= place.line <= call.end_line
+        if call is not None and inside and call.line != place.line:
+            place, related = call, (*related, Step(place, "this part of the statement"))
+        if where is not None and (where != call or not inside):
             related = (*related, Step(where, "executed here"))
         return Hit(HOLE.sub("...", message), place, related, function=self.function_name(), **more)
 
@@ -288,9 +288,15 @@ class Statement:
             return -1
         return next((index for index, item in enumerate(ordered) if item is node), -1)
 
-    def _executed(self) -> Location | None:
+    def _called(self) -> Location | None:
+        """The call that is given the text."""
         source = self.source
-        return None if source.fn is None or source.call is None else source.sink or source.fn.location(source.call.span)
+        return None if source.fn is None or source.call is None else source.fn.location(source.call.span)
+
+    def _executed(self) -> Location | None:
+        """Where a driver gets it: the same call, or one of a helper."""
+        called = self._called()
+        return None if called is None else self.source.sink or called
 
     def fix(self, description: str, start: int, end: int, replacement: str, safe: bool = False) -> Fix | None:
         """A fix that replaces the characters from `start` to before `end`; None where they are not written in one place."""
