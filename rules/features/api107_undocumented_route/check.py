@@ -67,10 +67,10 @@ def handler_of(route: Route) -> Location:
 
 
 def is_aside(project: Project, route: Route) -> bool:
-    """What no client is written for: probes, what another system notifies, in its own form, and what a command answers."""
+    """What no client is written for: probes and the root, what another system notifies, in its own form, and what a command answers."""
     if project.layers.of_path(route.location.path) == "command":
         return True
-    if ".well-known" in route.path or PROBE.search(route.path):
+    if ".well-known" in route.path or PROBE.search(route.path) or not route.path.strip("/"):
         return True
     return route.handler is not None and is_signed(route.handler)
 

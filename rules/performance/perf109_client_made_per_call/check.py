@@ -51,6 +51,7 @@ OWNERS = frozenset("organization organisation workspace tenant team account user
 """Words for whom a row belongs to."""
 HOOKS = re.compile(r"(web_?hook|callback)_?ur[il]", re.IGNORECASE)
 """Names of addresses that customers give; the one in the settings stands there by its whole name."""
+PROBE = re.compile(r"/_*(health\w*|live(ness|z)?|ready(z)?|readiness|ping|heartbeat)[_-]*[\w-]*/?$", re.IGNORECASE)
 LOOPS = ("for", "while", "comp")
 REMAKES = frozenset({"urlparse", "urlsplit", "urlunparse", "urlunsplit", "urljoin", "str"})
 SAME = frozenset({"_replace", "rstrip", "strip", "geturl", "format"})
@@ -115,10 +116,18 @@ def _profile(project: Project, made: MadePerCall) -> Profile | None:
     made when something failed, and for what only administrators do."""
     if made.cls.resource in CHEAPER or _reused(made) or not (made.beside or made.site.fn in project.in_request):
         return "strict"
+    if _for_probes(project, made.site.fn):
+        return "strict"
     after_failure = made.site.fn.inside(made.site.call.block, "except") is not None
     apart = _for_this_call(project, made) or _for_any_host(project, made) or _keeps_cookies(made)
     seldom = project.endpoints.only_for_admins(made.site.fn.fqn) and not made.cls.resource.startswith(STORES)
     return "strict" if after_failure or apart or (seldom and not made.beside) else None
+
+
+def _for_probes(project: Project, fn: Fn) -> bool:
+    """Whether only health checks come there: one that opens a connection sees whether it can be opened."""
+    paths = [route.path for route in project.endpoints.leading_to(fn.fqn)]
+    return bool(paths) and all(map(PROBE.search, paths))
 
 
 def _for_this_call(project: Project, made: MadePerCall) -> bool:
@@ -219,6 +228,9 @@ def _address(fn: Fn, call: Call) -> Vid:
 def _open(project: Project, fn: Fn, value: Value) -> bool:
     if value[0] == "param":
         return _any_host(project, fn, value[1])
+    if value[0] == "outer":
+        home = fn.outer(value)
+        return home is not None and _open(project, home, home.unguarded(value[1]))
     if value[0] != "attr":
         return False
     if fn.cls is None or fn.unguarded(value[1]) != ("param", 0):

@@ -47,5 +47,10 @@ def kept_by(project: Project, cls: Cls, library: str) -> Iterator[str]:
 
 
 def is_session(project: Project, fn: Fn, vid: Vid, library: str) -> bool:
+    """Whether it is the library's own, made here or by a function of the project's: others have ends of their own."""
+    value = fn.unguarded(vid)
+    makers = project.callees(fn, fn.calls[value[1]]) if value[0] == "call" else ()
+    if any(ref.kind == "lib" and not ref.name.startswith(library) for ref in makers):
+        return False
     names = [ref.name for ref in project.refs(fn, vid) if ref.kind == "libinst" and ref.name.startswith(library)]
     return any(model.resource == SESSION for name in names for model in project.libraries.lineage(name))

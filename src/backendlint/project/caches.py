@@ -326,8 +326,17 @@ class Caches:
                 sure = fn in self.project.in_request and not any(
                     self._kept_fresh(reader, str(base[1])) for reader in readers
                 )
-                sure = sure and not self._operators(fn, store)
+                sure = sure and not self._operators(fn, store) and not self._rewrites(fn, str(base[1]), store.key)
                 yield CacheUse(fn, store.span, "grows", name, sure)
+
+    def _rewrites(self, fn: Fn, dotted: str, key: Vid) -> bool:
+        """`names[path] = new`, where another function looks there before it puts what it has read: what is kept is kept true."""
+        if asked(fn, dotted, key):
+            return False
+        return any(
+            other is not fn and any(asked(other, dotted, item.key) for item in other.facts.stores if item.key >= 0)
+            for other in self.project.functions_of(fn.file)
+        )
 
     @staticmethod
     def _operators(fn: Fn, store: Store) -> bool:
