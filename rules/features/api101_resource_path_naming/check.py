@@ -29,7 +29,7 @@ VERB, CASE, NUMBER = "says what is done", "is in camel case", "names a collectio
 ALIKE = ", for the list and for one item alike"
 FORMS = {"edit", "new", "view"}
 """By custom the last part of where a page for it is got."""
-COUNTED = re.compile(r"s[-_]\w+ed$|[-_]to[-_]|^(for|by|from|of|to|with|in|on|at)[-_]", re.IGNORECASE)
+COUNTED = re.compile(r"s[-_]\w+ed$|[-_](to|for)[-_]|^(for|by|from|of|to|with|in|on|at)[-_]", re.IGNORECASE)
 """`opinions-cited` has its plural in front, and `draft-to-order` and `for-order` are no nouns."""
 SIGN_IN = re.compile(r"[-_]?(password|passphrase|csrf[-_]?token)$", re.IGNORECASE)
 """What is done to sign in, or to keep doing so, is no resource: `change-password`."""

@@ -23,7 +23,7 @@ from backendlint.api import (
 from .missing import fills_field, makes_missing
 
 TRACES = re.compile(
-    r"audit|histor(y|ies)|metric|statistics|session|token|cache|usage|analytics|nonce|impression|challenge|captcha|thumbnail|"
+    r"audit|histor(y|ies)|metric|referral|statistics|session|token|cache|usage|analytics|nonce|impression|challenge|captcha|thumbnail|"
     r"(^|_)(log(s|ged|ging)?|events?|stats?|visits?|views|viewed|counts?|counter|hits?|seen|track(s|ed|ing)?|touch(ed)?|refresh(ed)?|"
     r"locks?|locked|otp|clicks?|log_?(in|out)|last_access|callback|status|health|traces?)(_|$)"
 )
@@ -55,11 +55,12 @@ BACK = re.compile(
 OF_ADDRESS = re.compile(r"(?=.*(confirm|verif|activat))(?=.*e[-_]?mail)", re.IGNORECASE)
 """A path or handler that confirms an address, whatever carries the proof."""
 MAILED = re.compile(
-    r"(confirm|verif|activat|unsubscri|opt_?-?out|disable[-_]e?mail)[^{]*(\{[^}]*\}/)?\{[^}]*(code|token|key|hash|secret|signed)[^}]*\}/?$",
+    r"(confirm|verif|activat|unsubscri|opt_?-?out|disable[-_]e?mail)[^{]*(\{[^}]*\}/)?\{[^}]*(code|token|key|hash|secret|signed)[^}]*\}/?$|"
+    r"\{(confirmation|verification|activation)_\w+\}/?$",
     re.IGNORECASE,
 )
 """The path of a link in a mail, which only GET can follow; what it holds says who follows it."""
-CONFIRMS = re.compile(r"confirm|verif|activat", re.IGNORECASE)
+CONFIRMS = re.compile(r"confirm|verif|activat|magic", re.IGNORECASE)
 PROOF = re.compile(
     r"((activation|confirm\w*|verif\w*|reset|secret|signed|e?mail|one_time|invit\w+|unique|random|auth|link)_?)?"
     r"(code|token|key|hash|secret|signature)",
@@ -75,7 +76,7 @@ MIRRORED = re.compile(r"(\{\w+:(path|\.[+*])\}|<path:\w+>)/?$")
 FARTHEST = 3
 """Calls between handler and write; what lies deeper serves something else (configuration, caches)."""
 LOADING = re.compile(
-    r"_?(get|load|ensure|fetch|current|resolve|default|init|setup)(_|$)|\w*_if_(not_exists|necessary|missing|needed|absent)$"
+    r"_?a?(get|load|ensure|fetch|current|resolve|default|init|setup)(_|$)|\w*_if_(not_exists|necessary|missing|needed|absent)$"
     r"|\w+_or_(return|get|reuse|load)(_|$)",
     re.IGNORECASE,
 )

@@ -79,7 +79,7 @@ def differing(
     counts = Counter([*(form for _, _, form in errors), *(form for _, form in raised)])
     usual, count = counts.most_common(1)[0] if counts else ("", 0)
     total = len(errors) + len(raised)
-    if count < 2 or count * 3 < total * 2 or total < FEWEST:
+    if count < 2 or count * 3 < total * 2 or total < FEWEST or not tells(usual):
         return
     told: dict[str, dict[str, Hit]] = {}
     advice: list[Hit] = []
@@ -103,6 +103,11 @@ def differing(
             (once.append if hit.profile != "strict" else advice.append)(hit)
     yield from advice
     yield from told_once(once, other_forms, HABIT, severity=None)
+
+
+def tells(form: str) -> bool:
+    """Whether it says what went wrong: keys that are names of fields say which field did."""
+    return not form.startswith("the keys") or bool((TELLING | OUTCOMES).intersection(form.split("`")))
 
 
 def other_forms(hit: Hit, others: str) -> str:
