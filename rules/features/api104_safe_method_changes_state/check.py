@@ -55,7 +55,8 @@ BACK = re.compile(
 OF_ADDRESS = re.compile(r"(?=.*(confirm|verif|activat))(?=.*e[-_]?mail)", re.IGNORECASE)
 """A path or handler that confirms an address, whatever carries the proof."""
 MAILED = re.compile(
-    r"(confirm|verif|activat|unsubscri|opt_?-?out|disable[-_]e?mail)[^{]*(\{[^}]*\}/)?\{[^}]*(code|token|key|hash|secret|signed)[^}]*\}/?$|"
+    r"(confirm|verif|activat|subscri|invit|opt_?-?out|disable[-_]e?mail)[^{]*(\{[^}]*\}/)?"
+    r"\{[^}]*(code|token|key|hash|secret|signed|uuid)[^}]*\}/?$|"
     r"\{(confirmation|verification|activation)_\w+\}/?$",
     re.IGNORECASE,
 )

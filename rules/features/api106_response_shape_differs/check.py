@@ -26,6 +26,8 @@ LISTS = ("items", "results", "data", "rows", "records")
 """Keys under which the rows of a list stand."""
 TOKEN = re.compile(r"(access_?|refresh_?|id_?|auth_?)?(token|jwt)", re.IGNORECASE)
 """What OAuth, and who signs in, finds at the top of an answer."""
+PRESCRIBED = re.compile(r"(^|[/_-])(openai|dify|opensearch|completions)(?=[/_-])", re.IGNORECASE)
+"""Parts of paths below which another's protocol says what is answered."""
 ACKNOWLEDGES = frozenset({"success", "status", "ok", "code", "message", "error", "errors", "detail"})
 """Keys that say how it went: an answer of these alone wraps nothing."""
 FEWEST = 3
@@ -35,13 +37,15 @@ BARE = "list"
 def check(project: Project) -> Iterator[Hit]:
     groups: dict[Location | None, list[tuple[Route, Answer]]] = {}
     declared: Counter[Location | None] = Counter()
+    unseen: Counter[Location | None] = Counter()
     for route in project.routes:
         written = list(bodies(project, route))
         groups.setdefault(route.inner, []).extend(written)
         declared[route.inner] += not written and is_declared(project, route)
+        unseen[route.inner] += not written and shows_several(route) and is_plural(route)
     seen: set[Location] = set()
     for inner, shaped in groups.items():
-        for hit in (*differing(shaped, declared[inner]), *bare_lists(shaped)):
+        for hit in (*differing(shaped, declared[inner]), *bare_lists(shaped, unseen[inner])):
             if hit.location not in seen:
                 seen.add(hit.location)
                 yield hit
@@ -50,9 +54,14 @@ def check(project: Project) -> Iterator[Hit]:
             yield hit
 
 
-def bare_lists(shaped: list[tuple[Route, Answer]]) -> Iterator[Hit]:
-    """Lists that are written out bare, where most lists stand under one key, whatever single resources look like."""
-    shown = [(route, answer) for route, answer in shaped if "GET" in route.methods and not route.path.endswith("}")]
+def shows_several(route: Route) -> bool:
+    return route.kind == "http" and "GET" in route.methods and not route.path.rstrip("/").endswith("}")
+
+
+def bare_lists(shaped: list[tuple[Route, Answer]], unseen: int) -> Iterator[Hit]:
+    """Lists that are written out bare, where most lists stand under one key, whatever single resources look like; what the
+    `unseen` ones answer is not written out."""
+    shown = [(route, answer) for route, answer in shaped if shows_several(route)]
     bare = [(route, answer) for route, answer in shown if answer.shape == BARE]
     under: dict[str, dict[int, tuple[Route, Answer]]] = {key: {} for key in LISTS}
     for route, answer in shown:
@@ -60,7 +69,7 @@ def bare_lists(shaped: list[tuple[Route, Answer]]) -> Iterator[Hit]:
             under[key].setdefault(id(route), (route, answer))
     key = max(LISTS, key=lambda name: len(under[name]))
     wrapped, number = list(under[key].values()), len({id(route) for route, _ in bare})
-    if not bare or len(wrapped) < FEWEST or len(wrapped) < 2 * number:
+    if not bare or len(wrapped) < FEWEST or len(wrapped) < 2 * (number + unseen):
         return
     example, told = wrapped[0]
     for route, answer in bare:
@@ -176,6 +185,8 @@ def differing(shaped: list[tuple[Route, Answer]], declared: int) -> Iterator[Hit
 def bodies(project: Project, route: Route) -> Iterator[tuple[Route, Answer]]:
     """Successful answers whose shape is written out."""
     if route.handler is None or route.kind != "http" or "health" in route.path or "metrics" in route.path:
+        return
+    if PRESCRIBED.search(f"{route.path.rstrip('/')}/"):
         return
     for answer in answers(project, route.handler):
         said = answer.keys is not None and len(answer.keys) > 0 and ACKNOWLEDGES.issuperset(answer.keys)
