@@ -52,6 +52,9 @@ OWNERS = frozenset("organization organisation workspace tenant team account user
 HOOKS = re.compile(r"(web_?hook|callback)_?ur[il]", re.IGNORECASE)
 """Names of addresses that customers give; the one in the settings stands there by its whole name."""
 PROBE = re.compile(r"/_*(health\w*|live(ness|z)?|ready(z)?|readiness|ping|heartbeat)[_-]*[\w-]*/?$", re.IGNORECASE)
+TRIES = re.compile(
+    r"(^|_)(test|check|verify|validate|try|ping|probe)_(\w+_)?(conn(ection)?s?|credentials?|db|database)$"
+)
 LOOPS = ("for", "while", "comp")
 REMAKES = frozenset({"urlparse", "urlsplit", "urlunparse", "urlunsplit", "urljoin", "str"})
 SAME = frozenset({"_replace", "rstrip", "strip", "geturl", "format"})
@@ -125,7 +128,10 @@ def _profile(project: Project, made: MadePerCall) -> Profile | None:
 
 
 def _for_probes(project: Project, fn: Fn) -> bool:
-    """Whether only health checks come there: one that opens a connection sees whether it can be opened."""
+    """Whether only health checks come there, or it tries settings by its name: what opens a connection sees whether it can be
+    opened."""
+    if TRIES.search(fn.name):
+        return True
     paths = [route.path for route in project.endpoints.leading_to(fn.fqn)]
     return bool(paths) and all(map(PROBE.search, paths))
 
