@@ -10,6 +10,7 @@ from backendlint.api import (
     NamedLiteral,
     Project,
     Vid,
+    arguments,
     develops,
     develops_in,
     for_development,
@@ -35,6 +36,7 @@ OWN = frozenset({"secret", "jwt", "session", "signing", "csrf", "flask", "django
 OTHERS = frozenset({"api", "aws"})
 SHORTEST = 4
 """Of a key that another service has given: what is shorter is there for the client's sake."""
+FORMS = frozenset({"encode", "get_secret_value"})
 FEW_OF_ONE = 2
 BLANK = re.compile(r"\s*<[^<>]*>\s*")
 """`<set this>`, to be filled in."""
@@ -62,11 +64,13 @@ def told(hit: Hit, others: str) -> str:
 
 def hits(project: Project) -> Iterator[tuple[str, Hit]]:
     """Each default, with the class of settings that has it."""
+    signing = signed_with(project)
     for literal in project.literals.named:
         setting = literal.cls is not None and project.hierarchy.role(literal.cls) == "settings"
         setting = setting and not literal.name.startswith("_")  # nothing fills a private attribute
         shaped = shape_of(literal.text) if literal.how == "environment" or setting else ""
         secret = shaped or literal.secret or sensitive(literal.name) == "secret"
+        secret = secret or (setting and literal.name in signing)
         if not secret or is_nothing(literal.text) or stands_in(literal):
             continue
         if literal.how == "environment" and not refused(project, literal):
@@ -75,6 +79,20 @@ def hits(project: Project) -> Iterator[tuple[str, Hit]]:
         elif literal.cls is not None and setting and not refused(project, literal):
             said = f"`{literal.cls.name}.{literal.name}` has a literal as its default"
             yield literal.cls.fqn, report(project, literal, said)
+
+
+def signed_with(project: Project) -> frozenset[str]:
+    """Attributes that are given to what signs or encrypts: `link_key` of `hmac.new(settings.link_key.encode(), ...)`."""
+    found = set()
+    for site in project.effects.sites:
+        for vid in arguments(site.call, site.model.secret) if site.model.secret is not None else ():
+            value = site.fn.unguarded(vid)
+            while value[0] == "call" and site.fn.callee_name(site.fn.calls[value[1]]) in FORMS:
+                func = site.fn.value(site.fn.calls[value[1]].func)
+                value = site.fn.unguarded(func[1]) if func[0] == "attr" else ("name", str(func[-1]).rpartition(".")[0])
+            if value[0] in ("attr", "name"):
+                found.add(str(value[-1]).rpartition(".")[2])
+    return frozenset(found)
 
 
 def of_stage(project: Project, literal: NamedLiteral) -> bool:

@@ -23,6 +23,22 @@ def check(project: Project, options: Mapping[str, Any]) -> Iterator[Hit]:
     """Uploads that are read without a limit in many places are a habit, which one limit for all can mend."""
     told = partial(here_and_in, before=f" {READS}")
     yield from told_once(whole_reads(project, options), told, severity=None, each=lambda _: READS)
+    yield from unpacked(project, frozenset(options["unpacks"]))
+
+
+def unpacked(project: Project, names: frozenset[str]) -> Iterator[Hit]:
+    """`gzip.decompress(request.get_data())`: what is small when it comes, and a thousand times as large here."""
+    for fn, call in project.graph.calls_written("decompress"):
+        if not call.args or not names.intersection(ref.name for ref in project.callees(fn, call)):
+            continue
+        labels = project.taint.labels(fn, call.args[0])
+        if any(origin.what == "request" and not mark.weak for origin, mark in labels.items()):
+            yield Hit(
+                f"`{fn.callee_name(call)}` in `{fn.name}()` unpacks what a client has sent, however large that gets: one request can "
+                "fill the memory. Unpack it in pieces (`decompressobj().decompress(data, limit)`), and stop at a limit.",
+                fn.location(call.span),
+                function=fn.fqn,
+            )
 
 
 def whole_reads(project: Project, options: Mapping[str, Any]) -> Iterator[Hit]:

@@ -13,10 +13,12 @@ from backendlint.api import (
     Project,
     Vid,
     WeakUse,
+    here_and_in,
     identifier_words,
     sensitive,
     sink_arguments,
     sqltypes,
+    told_once,
     weak_hits,
     written,
 )
@@ -34,6 +36,8 @@ OTHER_CARDS = frozenset(
     "sim library member membership loyalty gift graphics video network memory badge access id student".split()
 )
 """Words of classes whose cards pay nothing."""
+FEW_OF_ONE = 2
+"""So many columns of one table are told one by one."""
 KEPT = re.compile(
     r"(^|_)((totp|otp|mfa|2fa|client|webhook|hook|hmac|signing|consumer|shared|app|api|oauth2?)_?secret|secret_?key|private_?key|"
     r"signing_?key|(smtp|imap|ldap|ftp|sftp|proxy|db|database|bind|mail|email)_?(password|passwd))$",
@@ -45,10 +49,18 @@ HASHED = re.compile(r"hash|digest|encrypt|last_?(four|4)|cipher|_enc$", re.IGNOR
 
 
 def check(project: Project) -> Iterator[Hit]:
-    yield from columns(project)
-    yield from ddl_columns(project)
+    kept = (*columns(project), *ddl_columns(project))
+    yield from told_once(kept, like_others, FEW_OF_ONE, None, each=lambda hit: hit.message.partition(".")[0])
     yield from weak_hits(project, ("transport",), "use the encrypted protocol.", is_asked_for)
     yield from plain_http(project)
+
+
+def like_others(hit: Hit, others: str) -> str:
+    return (
+        here_and_in(hit, others, before=" keeps a secret")
+        if "a secret" in hit.message
+        else f"{hit.message} So do {others}."
+    )
 
 
 def is_asked_for(use: WeakUse) -> bool:
