@@ -25,6 +25,8 @@ RIGHT = re.compile(
 CALLER = re.compile(r"(current_)?(user|account|customer|member|actor)(_?(id|pk|uuid))?", re.IGNORECASE)
 """Names of what is kept of who calls."""
 CALLED = "A header alone says who calls, which becomes `{}` of the request in `{}()`, {}"
+INTERNAL = re.compile(r"internal|service|machine|proxy|gateway", re.IGNORECASE)
+"""Names of guards that let in other parts of the same system, which know who calls."""
 CONVERSIONS = frozenset({"builtins.int", "builtins.str", "uuid.UUID"})
 HEADERS = re.compile(r"(^|\.)(headers|META)$")
 PROXIED = re.compile(r"forward|remote|auth|amzn|goog|ms-client|sso|oidc|jwt|token|key|session", re.IGNORECASE)
@@ -58,7 +60,7 @@ def kept(project: Project) -> Iterator[Hit]:
             if store.base < 0 or not claims or not of_request(project, fn, store.base):
                 continue
             if CALLER.fullmatch(store.name):
-                if said_by_header(fn, store.value):
+                if said_by_header(fn, store.value) and not INTERNAL.search(fn.facts.qualname):
                     yield Hit(CALLED.format(store.name, fn.name, HARM), fn.location(store.span), function=fn.fqn)
                 continue
             labels = project.taint.labels(fn, store.value)

@@ -58,7 +58,8 @@ def check(project: Project) -> Iterator[Hit]:
     opened: set[str] | None = None
     for found in place_flows(project, ("log",), ("secret", "personal")):
         flow, sure = surest(project, found)
-        if not sure and entry_with_secret(flow.site.fn, flow.site.vid, flow.site.call):
+        fn, vid = flow.site.fn, flow.site.vid
+        if not sure and (entry_with_secret(fn, vid, flow.site.call) or handed_with_secret(project, fn, vid)):
             continue  # surely, below
         if opened is None:
             opened = {name_of_value(site.fn, site.vid) for site in project.taint.sinks("path")}
@@ -71,6 +72,7 @@ def check(project: Project) -> Iterator[Hit]:
         elif is_told(project, flow):
             yield replace(hit, profile="strict")
         else:
+            reported.add(fn.location(flow.site.call.span))
             helper = f"{hit.location.path} {flow.site.fn.fqn}" if flow.forwarded else hit.function
             alike.setdefault((helper, flow.source.path[0] if flow.source.path else ""), []).append(hit)
     for hits in alike.values():
@@ -188,6 +190,9 @@ def shown(project: Project, fn: Fn, vid: Vid, call: Call) -> str:
     key = entry_with_secret(fn, vid, call)
     if key:
         return f"What is logged holds the `{key}` that is read from it here"
+    key = handed_with_secret(project, fn, vid)
+    if key:
+        return f"What is logged holds the `{key}` that callers put into it"
     for part in printed(fn, vid):
         for cls, field in filled_fields(project, fn, part):
             if sensitive(field) in ("secret", "personal"):
@@ -280,6 +285,31 @@ def entry_with_secret(fn: Fn, vid: Vid, shown_by: Call) -> str:
         for taken, key in keys:
             if isinstance(key, str) and sensitive(key) == "secret" and not is_missing(fn, taken, shown_by):
                 return key
+    return ""
+
+
+def handed_with_secret(project: Project, fn: Fn, vid: Vid) -> str:
+    """The secret that a caller puts into a mapping that is logged: `announce({"number": number, "pin": pin})`."""
+    value = fn.unguarded(vid)
+    entries = [item for _, item in value[1]] if value[0] == "dict" else []
+    for part in (part for item in (vid, *entries) for part in printed(fn, item, COPIES)):
+        index = project.taint.forwarded(fn, part)
+        for edge in project.graph.callers(fn) if index >= 0 else ():
+            for given, path in project.taint.bound(edge).get(index, ()) if edge.call is not None else ():
+                name = "" if path else secret_entry(project, edge.caller, given)
+                if name:
+                    return name
+    return ""
+
+
+def secret_entry(project: Project, fn: Fn, vid: Vid) -> str:
+    """The key under which a mapping that is written here has a secret."""
+    value = fn.unguarded(vid)
+    for key, item in value[1] if value[0] == "dict" else ():
+        name = fn.const(key)
+        secret = isinstance(name, str) and sensitive(name) == "secret"
+        if secret and any(origin.what == "secret" for origin in project.taint.labels(fn, item)):
+            return str(name)
     return ""
 
 

@@ -7,6 +7,7 @@ from dataclasses import replace
 from typing import Any
 
 from backendlint.api import (
+    Call,
     Flow,
     Fn,
     Hit,
@@ -35,6 +36,8 @@ SEGMENT = re.compile(r"/(\w+)/$")
 TOO_SHORT = frozenset({"key", "token"})
 """Keys of pages and places as often as secrets."""
 FEW_OF_ONE = 2
+FAR = 3
+"""Helpers through which an address is followed to those who write it."""
 
 
 PASSWORD = re.compile(r"(^|_)(password|passwd|passphrase)$", re.IGNORECASE)
@@ -86,6 +89,12 @@ def hits(project: Project, only_there: tuple[str, ...]) -> Iterator[tuple[Hit, s
     for site in project.taint.sinks("url"):
         location = site.fn.location(site.call.span)
         name = named_secret(project, site.fn, site.vid)
+        for fn, call, handed in () if name else handed_over(project, site.fn, site.vid, FAR):
+            place = fn.location(call.span)
+            if place not in known:
+                known.add(place)
+                text = f"A secret (`{handed}`) reaches `{site.called}()` through `{fn.callee_name(call)}()`, {HARM}"
+                yield Hit(text, place, function=fn.fqn), handed
         if name and location not in known:
             known.add(location)
             text = f"A secret (`{name}`) reaches `{site.called}()` in `{site.fn.name}()`, {HARM}"
@@ -94,6 +103,24 @@ def hits(project: Project, only_there: tuple[str, ...]) -> Iterator[tuple[Hit, s
     yield from queried(project)
     asked = {site.fn.fqn for site in project.taint.sinks("url")}
     yield from (item for fn in project.reviewed() if fn.fqn not in asked for item in handed_out(project, fn))
+
+
+def handed_over(project: Project, fn: Fn, vid: Vid, depth: int) -> Iterator[tuple[Fn, Call, str]]:
+    """Calls of helpers that ask for what they are given, with the secret that it names: `self.get(f"/tides?key={KEY}")`."""
+    value = fn.unguarded(vid)
+    parts = value[2] if value[0] == "fmt" else value[2:4] if value[0] == "binop" else (vid,)
+    indexes = {project.taint.forwarded(fn, part) for part in parts} - {-1}
+    for edge in project.graph.callers(fn) if indexes and depth else ():
+        call = edge.call
+        given = (
+            [item for index in indexes for item in project.taint.bound(edge).get(index, ())] if call is not None else []
+        )
+        for passed, path in given:
+            name = "" if path or call is None else named_secret(project, edge.caller, passed)
+            if name and call is not None:
+                yield edge.caller, call, name
+            elif not path:
+                yield from handed_over(project, edge.caller, passed, depth - 1)
 
 
 def queried(project: Project) -> Iterator[tuple[Hit, str]]:

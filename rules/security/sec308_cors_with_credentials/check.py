@@ -7,7 +7,7 @@ import re
 from collections.abc import Iterator
 from dataclasses import replace
 
-from backendlint.api import Call, Fn, Hit, Project, calls_at, functions_in, of_all_modules, slow_part
+from backendlint.api import Call, Fn, Hit, Project, Vid, calls_at, functions_in, of_all_modules, slow_part
 
 FLASK = "`supports_credentials` with any origin"
 """How the message about flask-cors begins."""
@@ -21,6 +21,7 @@ ENDLESS = "A pattern of these origins"
 PATTERNS = ("CORS_ALLOWED_ORIGIN_REGEXES", "CORS_ORIGIN_REGEX_WHITELIST")
 """Settings of django-cors-headers 4.9, which holds them against the beginning of an origin (`re.match`)."""
 ENDS = re.compile(r"(?:\$|\\Z)\)*$")
+CREDENTIALS_HEADER = "Access-Control-Allow-Credentials"
 ORIGIN = frozenset({"origin", "http_origin"})
 SETTINGS = ("CORS_ORIGINS", "CORS_RESOURCES")
 """Keys of the configuration that flask-cors reads where its call says nothing."""
@@ -49,7 +50,8 @@ def check(project: Project, hit: Hit) -> Iterator[Hit]:
         elif any(endless(project, fn, vid) for fn, vid in settings(project, PATTERNS) if fn.path == hit.location.path):
             yield hit
     elif hit.message.startswith(REFLECTED):
-        if not any(compares_origin(fn) for fn in functions_in(project, hit.location) if encloses(fn, hit)):
+        around = [fn for fn in functions_in(project, hit.location) if encloses(fn, hit)]
+        if not any(compares_origin(fn) or never_credentials(project, fn) for fn in around):
             yield hit
     elif hit.message.startswith(FLASK) and hit.message.endswith(LATER) and not is_extension(project, hit):
         return
@@ -70,6 +72,25 @@ def endless(project: Project, fn: Fn, vid: int) -> bool:
 
 def encloses(fn: Fn, hit: Hit) -> bool:
     return not fn.is_module and fn.facts.span.line <= hit.location.line <= fn.facts.span.end_line
+
+
+def never_credentials(project: Project, fn: Fn) -> bool:
+    """Whether credentials are allowed only below a setting that nothing switches on, or never at all (`"false"`)."""
+    given = [(item.value, item.block) for item in fn.facts.stores if fn.const(item.key) == CREDENTIALS_HEADER]
+    given += [
+        (call.args[1], call.block)
+        for call in fn.calls
+        if [*map(fn.const, call.args[:1])] == [CREDENTIALS_HEADER] and call.args[1:]
+    ]
+    return bool(given) and all(
+        is_off(project, fn, vid) or any(outcome and is_off(project, fn, test) for test, outcome in fn.tests_of(block))
+        for vid, block in given
+    )
+
+
+def is_off(project: Project, fn: Fn, vid: Vid) -> bool:
+    known = project.constants(fn, vid)
+    return bool(known) and all(item is None or str(item).lower() in ("", "false", "0") for item in known or ())
 
 
 def compares_origin(fn: Fn) -> bool:

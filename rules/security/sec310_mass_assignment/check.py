@@ -57,7 +57,7 @@ def _arrivals(
     if refuses_others(project, fn, vid):
         return
     labels = [item for whole in wholes(fn, vid) for item in project.taint.labels(fn, whole).items()]
-    if any(origin.what == "request" for origin, _ in labels):
+    if any(origin.what == "request" and not mark.weak for origin, mark in labels):
         yield fn, place
         return
     given = {item.slot for item, mark in labels if item.what == "param" and item.fn == fn.fqn and not mark.weak}

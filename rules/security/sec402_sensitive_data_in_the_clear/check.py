@@ -15,6 +15,8 @@ from backendlint.api import (
     WeakUse,
     here_and_in,
     identifier_words,
+    ingredients,
+    name_of_value,
     sensitive,
     sink_arguments,
     sqltypes,
@@ -39,8 +41,9 @@ OTHER_CARDS = frozenset(
 FEW_OF_ONE = 2
 """So many columns of one table are told one by one."""
 KEPT = re.compile(
-    r"(^|_)((totp|otp|mfa|2fa|client|webhook|hook|hmac|signing|consumer|shared|app|api|oauth2?)_?secret|secret_?key|private_?key|"
-    r"signing_?key|(smtp|imap|ldap|ftp|sftp|proxy|db|database|bind|mail|email)_?(password|passwd))$",
+    r"(^|_)((totp|otp|mfa|2fa|client|webhook|hook|hmac|signing|consumer|shared|app|api|oauth2?)_?secret|private_?key|"
+    r"signing_?key|(smtp|imap|ldap|ftp|sftp|proxy|db|database|bind|mail|email)_?(password|passwd))$"
+    r"|^(?!totp|otp|mfa|client)([a-z0-9]+_)?((live|test|sandbox)_)?secret_?key$",
     re.IGNORECASE,
 )
 """Secrets that have to be read again, and that outlast whoever copies the database; tokens are short-lived as often."""
@@ -95,7 +98,8 @@ def columns(project: Project) -> Iterator[Hit]:
                 continue
             span = cls.facts.field_spans.get(name) or cls.owner.facts.span_of(vid)
             beside = (cls.name, *cls.facts.attributes)
-            yield _told(name, kind, cls.owner.location(span), beside, encrypts=_encrypts(project, cls.path))
+            encrypts = kind == "secret" and (_encrypts(project, cls.path) or _is_encrypted(project, name))
+            yield _told(name, kind, cls.owner.location(span), beside, encrypts=encrypts)
 
 
 def ddl_columns(project: Project) -> Iterator[Hit]:
@@ -121,6 +125,19 @@ def _encrypts(project: Project, path: str) -> bool:
     return any(
         CRYPTO.search(fn.callee_name(call)) for fn in project.functions_of(project.files[path]) for call in fn.calls
     )
+
+
+def _is_encrypted(project: Project, name: str) -> bool:
+    """Whether what is put into the column has been through something that encrypts: `row.mfa_secret = encrypted`."""
+    given = [(fn, call.kwarg(name)) for fn, call in project.graph.calls_with(name)]
+    given += [(fn, item.value) for fn in project.all_functions() for item in fn.facts.stores if item.name == name]
+    return any(_speaks_of_crypto(fn, part) for fn, vid in given for part in ingredients(fn.facts, (vid,)))
+
+
+def _speaks_of_crypto(fn: Fn, vid: Vid) -> bool:
+    value = fn.value(vid)
+    called = fn.callee_name(fn.calls[value[1]]) if value[0] == "call" else name_of_value(fn, vid)
+    return CRYPTO.search(called) is not None
 
 
 def _told(name: str, kind: str, place: Location, beside: Sequence[str], *, encrypts: bool = False) -> Hit:

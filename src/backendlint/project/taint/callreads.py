@@ -21,6 +21,7 @@ from backendlint.project.taint.labels import CLEAN_TYPES, KEYS, MAX_PATH, NONE, 
 from backendlint.project.taint.naming import HIDES, asks_to_show, identifier_words, is_public
 from backendlint.project.taint.parsed import Parsed
 from backendlint.project.taint.returned import Returned
+from backendlint.project.taint.sockets import source_of
 from backendlint.project.taint.substitutions import replaced, substituted
 from backendlint.project.taint.tuples import NamedTuples
 from backendlint.project.taint.uploads import opened
@@ -119,7 +120,7 @@ class CallReads:
         if model.env is not None and value[0] == "attr" and self._is_configuration(fn, value[1]):
             return self._keyed(fn, vid, call, path) or NONE
         if model.source:
-            found = self.reader.source(model.source, fn, vid, self._source_name(fn, call, model))
+            found = self.reader.source(source_of(fn, call, model), fn, vid, self._source_name(fn, call, model))
             if model.source == "secret":
                 made_up = model.strong_random and not kept_as_secret(fn, vid)
                 found = lb.weaken(found) if made_up or self._loads_anything(fn, call) else found
@@ -410,7 +411,7 @@ class CallReads:
 
     def _data_object(self, fn: Fn, call: Call, cls: Cls, path: Path) -> Labels:
         if not path:
-            return lb.merge(self._whole(fn, self._all(call)))
+            return self.reader.rendering.made_of(fn, call, cls)
         fields = [name for owner in reversed(self.project.hierarchy.mro(cls)) for name in owner.facts.annotations]
         vid = call.kwarg(path[0])
         if vid < 0 and path[0] in fields and fields.index(path[0]) < len(call.args):

@@ -94,7 +94,7 @@ class Containers:
         found = self.reader.read(fn, value[2], path[1:])
         if value[3] >= 0 and (not path or path[0] == "[*]"):
             found = lb.merge((found, self.reader.read(fn, value[3], ())))
-        return found
+        return lb.clear(found, lb.HIDDEN - {"exception"}) if found and _redacts(fn, value) else found
 
     def _elem(self, fn: Fn, _vid: Vid, value: Value, path: Path) -> Labels:
         return self.reader.pairs.elements(fn, value[1], path)
@@ -170,6 +170,15 @@ class Containers:
             return None
         items = self.exact(fn, value[1])
         return None if items is None else _apply(fn, items, value[2], value[3])
+
+
+def _redacts(fn: Fn, value: Value) -> bool:
+    """`{key: "***" if key in SECRETS else value for ...}`, `{key: value for ... if key != "token"}`."""
+    if value[1] != "dict":
+        return False
+    element = fn.facts.values[value[2]]
+    masks = element[0] == "phi" and any(isinstance(fn.const(part), str) for part in element[1])
+    return masks or fn.facts.values[value[3]][0] == "guard"
 
 
 def at(fn: Fn, vid: Vid, path: Path) -> list[Vid]:

@@ -171,7 +171,7 @@ def sensitive(name: str) -> str:
             return "secret"
         if _PERSONAL.intersection(parts) or _PERSONAL_PAIRS & pairs:
             return "personal"
-    elif _PERSONAL_PAIRS & pairs and parts[-1] in ("number", "id", "date"):
+    elif _PERSONAL_PAIRS & pairs and (parts[-1] in ("number", "date") or parts[-2:] in _PERSONAL_PAIRS):
         return "personal"
     if parts[-1] in _CONTACT or pairs & {("email", "address"), ("phone", "number")}:
         return "contact" if parts[0] not in _CONTACT_HARMLESS else ""

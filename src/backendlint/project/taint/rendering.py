@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from backendlint.facts.model import Vid
+from backendlint.facts.model import Call, Vid
 from backendlint.project.decorators import is_data_class
 from backendlint.project.entities import Cls, Fn, Ref
 from backendlint.project.taint import labels as lb
@@ -62,6 +62,15 @@ class Rendering:
             return lb.merge(self._object(fn, vid, ref, found) for ref in refs)
         return found
 
+    def made_of(self, fn: Fn, call: Call, cls: Cls) -> Labels:
+        """A new data object as a whole; its text leaves out the secrets that say so (`field(repr=False)`)."""
+        owners = self.project.hierarchy.mro(cls) if call.kwargs else ()
+        fields = ((owner, *item) for owner in owners for item in owner.facts.attributes.items())
+        left = {name for owner, name, vid in fields if _unprinted(owner.owner, vid)}
+        hidden = [lb.clear(self.reader.read(fn, vid, ()), lb.HIDDEN) for key, vid in call.kwargs if key in left]
+        shown = (*call.args, *(vid for key, vid in call.kwargs if key not in left))
+        return lb.merge((*hidden, *(self.reader.read(fn, vid, ()) for vid in shown)))
+
     def _object(self, fn: Fn, vid: Vid, ref: Ref, found: Labels) -> Labels:
         cls = self.project.classes[ref.name]
         method = self._text(cls)
@@ -89,3 +98,9 @@ class Rendering:
         if shown or self.project.hierarchy.role(cls) in _SHOWING:
             return True
         return any(is_data_class(self.project, item) for item in self.project.hierarchy.mro(cls))
+
+
+def _unprinted(owner: Fn, vid: Vid) -> bool:
+    """`field(repr=False)`, `Field(repr=False)`."""
+    value = owner.facts.values[vid] if 0 <= vid < len(owner.facts.values) else ("unknown",)
+    return value[0] == "call" and owner.const(owner.facts.calls[value[1]].kwarg("repr")) is False

@@ -39,6 +39,8 @@ def replaced(fn: Fn, call: Call, path: Path) -> tuple[str, ...]:
         return _REPLACED["/"] if fn.const(call.args[0]) == "/" else ()
     if func[0] == "attr" and func[2] == "splitlines" and not call.passed:
         return LINES
+    if func[0] == "attr" and func[2] == "split" and len(call.args) == 1 and fn.const(call.args[0]) in ("\n", "\r\n"):
+        return LINES
     if func[0] != "attr" or func[2] != "replace" or len(call.args) != 2:
         return ()
     old, new = fn.const(call.args[0]), fn.const(call.args[1])
