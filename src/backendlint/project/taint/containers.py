@@ -10,7 +10,7 @@ from backendlint.facts.model import Value, Vid
 from backendlint.project.entities import Fn
 from backendlint.project.taint import labels as lb
 from backendlint.project.taint.labels import KEYS, NONE, Labels, Path
-from backendlint.project.taint.naming import identifier_words
+from backendlint.project.taint.naming import identifier_words, sensitive
 
 if TYPE_CHECKING:
     from backendlint.project.taint.reads import Reader
@@ -178,7 +178,15 @@ def _redacts(fn: Fn, value: Value) -> bool:
         return False
     element = fn.facts.values[value[2]]
     masks = element[0] == "phi" and any(isinstance(fn.const(part), str) for part in element[1])
-    return masks or fn.facts.values[value[3]][0] == "guard"
+    key = fn.facts.values[value[3]]
+    return masks or (key[0] == "guard" and not _harmless(fn, key[2]))
+
+
+def _harmless(fn: Fn, test: Vid) -> bool:
+    """`key != "version"`: a test that speaks of a key which is no secret."""
+    value = fn.facts.values[test]
+    named = [fn.const(side) for side in value[2]] if value[0] == "compare" else []
+    return any(isinstance(name, str) and not sensitive(name) for name in named)
 
 
 def at(fn: Fn, vid: Vid, path: Path) -> list[Vid]:
