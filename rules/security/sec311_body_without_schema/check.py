@@ -238,10 +238,12 @@ def catches(fn: Fn, number: int) -> bool:
     return False
 
 
-def _declared(fn: Fn, index: int, route: Route) -> Location:
-    """The annotation that says `dict`."""
+def _declared(fn: Fn, index: int) -> Location:
+    """The annotation that says `dict`; the function's name where the file's first such word stands elsewhere."""
     annotation = fn.facts.params[index].annotation
-    return fn.parent.place(annotation) if fn.parent is not None and annotation >= 0 else route.place
+    if fn.parent is None or annotation < 0 or not fn.facts.span.holds(fn.parent.facts.span_of(annotation)):
+        return fn.header
+    return fn.parent.place(annotation)
 
 
 def loose_body(project: Project, route: Route, fn: Fn, bodies: frozenset[str]) -> tuple[Location, str, Vid] | None:
@@ -253,7 +255,7 @@ def loose_body(project: Project, route: Route, fn: Fn, bodies: frozenset[str]) -
         ):
             start = next((vid for vid, value in enumerate(fn.facts.values) if value == ("param", param.index)), -1)
             if start >= 0 and used(project, fn, start):
-                return _declared(fn, param.index, route), f"its body `{param.name}` as a plain dict", start
+                return _declared(fn, param.index), f"its body `{param.name}` as a plain dict", start
     for read in request_reads(project, fn):
         if read.name in bodies and used(project, fn, read.vid):
             return fn.location(read.span), named(read.name), read.vid
