@@ -276,7 +276,7 @@ def _given(raced: Raced, table: Table) -> Iterator[tuple[str, Vid]]:
         value = fn.facts.values[root]
         if value[0] == "call":
             calls.append(fn.facts.calls[value[1]])
-    values = {store.name: store.value for store in fn.facts.stores if object_root(fn, store.base) in roots}
+    values = {item.name: item.value for item in fn.facts.stores if item.name and object_root(fn, item.base) in roots}
     values |= {name: vid for call in calls for name, vid in call.kwargs}
     for name, column_name in table.relations().items():
         if name in values:
