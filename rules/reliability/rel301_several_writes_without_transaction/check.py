@@ -123,7 +123,7 @@ def _found(project: Project, fn: Fn, steps: list[Durable]) -> Iterator[tuple[Dur
             apart = apart or answered(fn, first, second)
             apart = apart or dispensable(project, fn, first, second) or dispensable(project, fn, second, first)
             apart = apart or one_row(project, fn, first, second) or closes(project, fn, first, second)
-            if apart or not different(fn, first, second) or undone(project, fn, first, second):
+            if apart or not different(project, fn, first, second) or undone(project, fn, first, second):
                 continue
             if related(project, fn, first, second) or refills(first, second):
                 yield first, second

@@ -87,8 +87,11 @@ def path_of(fn: Fn, vid: int) -> tuple[int, *tuple[object, ...]]:
     return (root, *names)
 
 
-def different(fn: Fn, first: Durable, second: Durable) -> bool:
+def different(project: Project, fn: Fn, first: Durable, second: Durable) -> bool:
     """Two objects: of different kinds, or the same kind by different receivers, arguments or SQL statements."""
+    updates = first.write.op == second.write.op == "update" and first.committed and second.committed
+    if updates and _of_others(project, fn, first, second):
+        return True
     if first.write.call is second.write.call and not (first.edges and second.edges):
         return False
     if _saves_made(fn, first, second):
@@ -113,6 +116,21 @@ def different(fn: Fn, first: Durable, second: Durable) -> bool:
     others = _passed(fn, first.call) != _passed(fn, second.call)
     others = others or bool(first.edges and second.edges and _on_others(fn, first.call, second.call))
     return first.write.op in ("update", "delete", "insert") and others
+
+
+def _of_others(project: Project, fn: Fn, first: Durable, second: Durable) -> bool:
+    """`credit(source, -amount)`, stored, then `credit(target, amount)`: the same function changes rows of two keys."""
+    one, two = (
+        {
+            (target.fqn, object_root(fn, call.args[0]))
+            for call in fn.calls
+            if call.args and before(call.span, until.span) and not (since and before(call.span, since.span))
+            for target in project.targets(fn, call)
+            if target is step.write.fn and fn.const(call.args[0]) is ...
+        }
+        for step, since, until in ((first, None, first.call), (second, first.call, second.call))
+    )
+    return bool(one and two) and one.isdisjoint(two)
 
 
 def _emptied(fn: Fn, first: Durable, second: Durable) -> bool:
