@@ -13,12 +13,11 @@ from backendlint.api import (
     Step,
     for_development,
     for_trial,
-    ingredients,
     object_root,
     runs_by_hand,
 )
 
-from .contents import keeps_clients, keeps_sent, of_process
+from .contents import depends, keeps_clients, keeps_sent, of_process
 from .filling import fills, keeps_foreign, keeps_results, made_anew, made_before, made_of_key, of_few_keys
 from .lifetimes import ended, restored, under_way
 from .mutations import changes
@@ -64,17 +63,9 @@ def _consequence(fn: Fn, span: Span, block: int, name: str, how: str) -> str:
     """What happens, and what to do."""
     if how == "replaces" and restored(fn, block, name):
         return "what else this process does meanwhile sees the change. Keep it in a `contextvars.ContextVar`."
-    reads = how == "adds to" or _depends(fn, span, name)
+    reads = how == "adds to" or depends(fn, span, name)
     lost = ", and threads lose updates" if reads and not fn.facts.is_async else ""
     return f"each worker process has its own copy{lost}. Keep it in a shared store."
-
-
-def _depends(fn: Fn, span: Span, name: str) -> bool:
-    """`hits[page] = hits.get(page, 0) + 1`: what is written was read before."""
-    written = [store.value for store in fn.facts.stores if store.span == span]
-    names = (fn.value(vid) for vid in ingredients(fn.facts, written))
-    last = name.rpartition(".")[2]
-    return any(value[0] in ("name", "attr") and last in str(value[-1]).split(".") for value in names)
 
 
 def _of_each(project: Project, fn: Fn, span: Span, block: int, name: str, how: str) -> bool:

@@ -24,12 +24,27 @@ def keeps_sent(project: Project, fn: Fn, span: Span, block: int, name: str, how:
         stored = [store.value for store in fn.facts.stores if store.span == span]
         return restored(fn, block, name) or sent(project, fn, stored)
     owners = project.functions_of(fn.file)
-    return any(sent(project, owner, put_into(project, owner, name)) for owner in owners) and not any(
+    counted = how == "writes into" and _counts(fn, span, name) and _is_handler(project, fn)
+    return (counted or any(sent(project, owner, put_into(project, owner, name)) for owner in owners)) and not any(
         _of_own_time(project, owner, store.value)
         for owner in owners
         for store in owner.facts.stores
         if store.key >= 0 and is_named(project, owner, store, name)
     )
+
+
+def depends(fn: Fn, span: Span, name: str) -> bool:
+    """`hits[page] = hits.get(page, 0) + 1`: what is written was read before."""
+    written = [store.value for store in fn.facts.stores if store.span == span]
+    names = (fn.value(vid) for vid in ingredients(fn.facts, written))
+    last = name.rpartition(".")[2]
+    return any(value[0] in ("name", "attr") and last in str(value[-1]).split(".") for value in names)
+
+
+def _counts(fn: Fn, span: Span, name: str) -> bool:
+    """`hits[page] = hits.get(page, 0) + 1`."""
+    written = [fn.value(root(fn, store.value)) for store in fn.facts.stores if store.span == span]
+    return depends(fn, span, name) and any(value[:2] == ("binop", "+") for value in written)
 
 
 def _of_own_time(project: Project, fn: Fn, vid: Vid) -> bool:
