@@ -181,15 +181,16 @@ def _split(project: Project) -> Iterator[Hit]:
 
 
 def _looked_up(fn: Fn, split: Call) -> bool:
-    """Whether the parts do the database's work: a query asks for what they name, or rows are gone through for one that has
-    a part."""
+    """Whether the parts do the database's work: a query asks for what they name, or the row is asked whether it has a part."""
     for call in fn.calls:
         sought = [vid for key, vid in call.kwargs if key == "in" or key.endswith("__in")]
         sought += call.args if called_name(fn.file, fn.facts, call).rpartition(".")[2] == "in_" else ()
         if split.value in ingredients(fn.facts, sought):
             return True
-    return any(fn.value(vid)[0] == "elem" for vid in ingredients(fn.facts, (split.func,))) and any(
-        value[0] == "compare" and tuple(value[1]) == ("in",) and split.value in ingredients(fn.facts, value[2][1:])
+    return any(
+        value[0] == "compare"
+        and tuple(value[1]) in (("in",), ("not in",))
+        and split.value in ingredients(fn.facts, value[2][1:])
         for value in fn.facts.values
     )
 
