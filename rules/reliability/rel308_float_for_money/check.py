@@ -33,6 +33,11 @@ AMBIGUOUS = frozenset(["total", "discount", "payment", "paid", "due"])
 CONTEXT = frozenset(
     "order invoice cart basket payment checkout bill receipt sale purchase transaction refund product item".split()
 )
+CHARGED = frozenset(
+    "standing delivery service shipping handling extra additional minimum base fixed late booking cancellation convenience daily monthly "
+    "yearly bank finance".split()
+)
+"""Before `charge`: `delivery_charge`, but not `battery_charge`."""
 LEDGERS = frozenset(
     "account accounts ledger wallet bank billing charge charges transfer payments orders invoices".split()
 )
@@ -436,7 +441,7 @@ def _is_money(name: str, owner: str) -> bool:
         return False
     if "token" in parts and COSTS.intersection(parts):
         return False  # `input_token_cost`: a rate with many digits
-    if MONEY.intersection(parts):
+    if MONEY.intersection(parts) or (parts[-1] in ("charge", "charges") and CHARGED.intersection(parts[:-1])):
         return True
     return bool(AMBIGUOUS.intersection(parts[-1:]) and CONTEXT.intersection(identifier_words(owner)))
 
