@@ -12,10 +12,12 @@ from backendlint.api import (
     Fn,
     Hit,
     Project,
+    Ref,
     SqlStatement,
     Write,
     below,
     for_development,
+    for_tests,
     identifier_words,
     ingredients,
     sql,
@@ -65,6 +67,7 @@ _WHOLE = frozenset(
 )
 """What leads from a model to all of its rows."""
 _EXECUTES = frozenset({"execute", "exec", "scalars", "scalar"})
+_ASKS_ONE = ("get", "get_or_create", "update_or_create")
 MAX_STEPS = 12
 
 
@@ -220,7 +223,10 @@ def _operation(project: Project, write: Write) -> Iterator[Hit]:
         fn.location(call.span),
         function=fn.fqn,
         profile="strict"
-        if _aside(project, fn) or _starts_over(project, fn) or _otherwise_some(project, write)
+        if _aside(project, fn)
+        or _starts_over(project, fn)
+        or _otherwise_some(project, write)
+        or _of_one_row(project, write.entity)
         else None,
     )
 
@@ -254,6 +260,22 @@ def _starts_over(project: Project, fn: Fn) -> bool:
         and (item.entity in ("", own) or _everything(project, fn, _sent(fn, item.call)[1], MAX_STEPS))
         for item in writes
     )
+
+
+def _of_one_row(project: Project, entity: str) -> bool:
+    """`Banner.objects.get(id=1)`: the table has one row, which all share."""
+    return any(
+        fn.const(vid) == 1 and not for_tests(project, fn)
+        for fn, call in project.graph.calls_written(*_ASKS_ONE)
+        for key, vid in call.kwargs
+        if key in ("id", "pk") and any(row.name == entity for row in _rows(project, fn, call))
+    )
+
+
+def _rows(project: Project, fn: Fn, call: Call) -> Iterator[Ref]:
+    """The classes of which a call gives rows, or a row with whether it was made."""
+    for ref in project.refs(fn, call.value):
+        yield from (item for item in (ref, ref.arg) if item is not None)
 
 
 def _otherwise_some(project: Project, write: Write) -> bool:
