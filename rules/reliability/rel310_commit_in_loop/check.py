@@ -23,6 +23,7 @@ from backendlint.api import (
     for_tests,
     given,
     grows,
+    ingredients,
     object_root,
     only_by_hand,
     stops_early,
@@ -37,6 +38,9 @@ PLAIN = frozenset("get items keys values join format strip split lower upper sta
 ALL = frozenset({"builtins.Exception", "builtins.BaseException"})
 LOOPS = ("for", "comp")
 MAX_DEPTH = 3
+BATCHES = re.compile(r"(^|[._])(len|batch(es)?|chunks?|buffer|pending|count|size|limit)($|_)", re.IGNORECASE)
+"""What a test names that tells when enough has been gathered."""
+_NAMED = ("binop", "name", "attr", "param")
 PRODUCTION = re.compile(r"(^|[._])prod(uction)?$", re.IGNORECASE)
 LARGE = 8
 """A job's item for which more calls than this are made is a piece of work of its own."""
@@ -185,7 +189,9 @@ def _profile(project: Project, fn: Fn, loop: int, call: Call, target: Fn | None)
     for number, item in fn.blocks_of(call.block):
         if number == loop:
             break
-        if item.kind in ("try", "except", "if", "try-else"):
+        served = fn in project.in_request or project.layer(fn) == "service"
+        picks = target is None and served and not _of_some(project, fn, loop, number)
+        if item.kind in ("try", "except", "try-else") or (item.kind == "if" and not picks):
             return "strict"
     inside = [other for other in fn.calls if any(number == loop for number, _ in fn.blocks_of(other.block))]
     for other in inside:
@@ -200,6 +206,18 @@ def _profile(project: Project, fn: Fn, loop: int, call: Call, target: Fn | None)
     aside = only_by_hand(project, fn) or project.lifecycle.alone_leads_to(fn) or project.layer(fn) == "migration"
     aside = aside or _beside_production(fn, loop)
     return "strict" if aside else None
+
+
+def _of_some(project: Project, fn: Fn, loop: int, number: int) -> bool:
+    """Whether an `if` decides when to commit (`if n % 100 == 0:`, `if len(rows) > 500:`), and not only which items are worked on."""
+    test = fn.facts.blocks[number].value
+    parts = [fn.value(vid) for vid in ingredients(fn.facts, (test,))] if test >= 0 else []
+    if any(value[:2] == ("binop", "%") or BATCHES.search(str(value[-1])) for value in parts if value[0] in _NAMED):
+        return True
+    inside, chosen = below(fn.facts, loop), below(fn.facts, number)
+    changes = [item.block for item in fn.facts.stores if item.name and item.block in inside]
+    changes += [call.block for call in fn.calls if call.block in inside and _changes(project, fn, call)]
+    return not changes or not chosen.issuperset(changes)
 
 
 def _goes_on(project: Project, target: Fn | None) -> bool:
