@@ -38,8 +38,10 @@ def _shares(project: Project, fn: Fn) -> bool:
 
 
 def _shared_calls(project: Project, fn: Fn) -> Iterator[Call]:
-    """What asks, or tells, a store that is shared: by its library's model, or by what it is called."""
-    yield from (site.call for site in project.effects.direct(fn) if _SHARED & {*site.model.effect})
+    """What asks, or tells, a store that is shared: by its library's model, or by what it is called; who has a job done keeps
+    nothing there."""
+    sites = (site for site in project.effects.direct(fn) if _SHARED & {*site.model.effect} and site.model.task is None)
+    yield from (site.call for site in sites)
     for call in fn.calls:
         func = fn.value(call.func)
         if func[0] == "name":
