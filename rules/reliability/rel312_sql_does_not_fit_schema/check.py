@@ -24,9 +24,7 @@ _DEFINED = re.compile(r"\bCREATE\s+(?:OR\s+REPLACE\s+)?(?:AGGREGATE|FUNCTION)\s+
 _FILLED = re.compile(r"%(?:\(\w+\))?s")
 """A placeholder that the driver fills in, wherever it stands: `'%s'` is the text '5' for a 5, which the column takes."""
 _BY_HAND = re.compile(r"(?:^|/)(?:scripts?|tools|bin|ad[_-]?hoc|one[_-]?offs?)/", re.IGNORECASE)
-_STORES = re.compile(
-    r"^\s*(?:INSERT|UPDATE|DELETE|CREATE|ALTER|DROP|MERGE|TRUNCATE|WITH|BEGIN)\b", re.IGNORECASE | re.MULTILINE
-)
+_STORES = re.compile(r"^\s*(?:INSERT|CREATE|ALTER|DROP|MERGE|TRUNCATE|BEGIN)\b", re.IGNORECASE | re.MULTILINE)
 _CATALOG = re.compile(r"\b(information_schema|to_regclass|sqlite_master|pg_tables|pg_class)\b", re.IGNORECASE)
 MANY = 2
 """A project that speaks to more kinds of databases than that has texts whose kind cannot be told."""
@@ -41,17 +39,23 @@ def check(statement: SqlStatement) -> Iterator[Hit]:
 
 
 def _by_hand(statement: SqlStatement) -> bool:
-    """Whether the statement is of a file among scripts, or of one with nothing but queries that no code names, nor its folder."""
+    """Whether the statement is of a file among scripts, or of one that no code names, nor its folder, and that fills no database."""
     if statement.source.role != "file" or _BY_HAND.search(statement.path):
         return statement.source.role == "file"
     if _STORES.search(statement.source.text):
         return False
     folder, _, name = statement.path.rpartition("/")
     alone = folder and not any(path.startswith(f"{folder}/") for path in statement.project.files)
-    known = [name, name.removesuffix(".sql"), *([folder.rpartition("/")[2]] if alone else ())]
+    texts = [
+        str(value[1])
+        for fn in statement.project.all_functions()
+        for vid in fn.made_by("const")
+        if isinstance((value := fn.value(vid))[1], str)
+    ]
+    known = [name, *([folder.rpartition("/")[2]] if alone else ())]
+    known += [name.removesuffix(".sql")] if ".sql" in texts else ()  # `f"{name}.sql"`
     named = re.compile(rf"(?:^|[/\\])(?:{'|'.join(map(re.escape, known))})[/\\]?$")
-    texts = (fn.value(vid)[1] for fn in statement.project.all_functions() for vid in fn.made_by("const"))
-    return not any(isinstance(text, str) and named.search(text) for text in texts)
+    return not any(map(named.search, texts))
 
 
 def _checked(statement: SqlStatement) -> Iterator[Hit]:
