@@ -12,6 +12,8 @@ from sqlglot import exp
 
 from backendlint.api import Hit, SqlStatement, Step, Table, sql, sqltypes
 
+from .files import run_by_hand
+
 _PARSED = frozenset({"SELECT", "INSERT", "UPDATE", "DELETE", "WITH"})
 _NUMBERS = frozenset({"integer", "decimal", "float"})
 _UUID = re.compile(r"^\{?[0-9a-f]{8}-?(?:[0-9a-f]{4}-?){3}[0-9a-f]{12}\}?$", re.IGNORECASE)
@@ -23,8 +25,6 @@ _CALLED = re.compile(r"\b(\w+)\(")
 _DEFINED = re.compile(r"\bCREATE\s+(?:OR\s+REPLACE\s+)?(?:AGGREGATE|FUNCTION)\s+(\w+)\s*\(", re.IGNORECASE)
 _FILLED = re.compile(r"%(?:\(\w+\))?s")
 """A placeholder that the driver fills in, wherever it stands: `'%s'` is the text '5' for a 5, which the column takes."""
-_BY_HAND = re.compile(r"(?:^|/)(?:scripts?|tools|bin|ad[_-]?hoc|one[_-]?offs?)/", re.IGNORECASE)
-_STORES = re.compile(r"^\s*(?:INSERT|CREATE|ALTER|DROP|MERGE|TRUNCATE|BEGIN)\b", re.IGNORECASE | re.MULTILINE)
 _CATALOG = re.compile(r"\b(information_schema|to_regclass|sqlite_master|pg_tables|pg_class)\b", re.IGNORECASE)
 MANY = 2
 """A project that speaks to more kinds of databases than that has texts whose kind cannot be told."""
@@ -35,27 +35,7 @@ ALIKE = 0.8
 def check(statement: SqlStatement) -> Iterator[Hit]:
     """All checks that the statement admits; a .sql file among the scripts is run by somebody who sees it fail."""
     for hit in _checked(statement):
-        yield replace(hit, profile="strict") if _by_hand(statement) else hit
-
-
-def _by_hand(statement: SqlStatement) -> bool:
-    """Whether the statement is of a file among scripts, or of one that no code names, nor its folder, and that fills no database."""
-    if statement.source.role != "file" or _BY_HAND.search(statement.path):
-        return statement.source.role == "file"
-    if _STORES.search(statement.source.text):
-        return False
-    folder, _, name = statement.path.rpartition("/")
-    alone = folder and not any(path.startswith(f"{folder}/") for path in statement.project.files)
-    texts = [
-        str(value[1])
-        for fn in statement.project.all_functions()
-        for vid in fn.made_by("const")
-        if isinstance((value := fn.value(vid))[1], str)
-    ]
-    known = [name, *([folder.rpartition("/")[2]] if alone else ())]
-    known += [name.removesuffix(".sql")] if ".sql" in texts else ()  # `f"{name}.sql"`
-    named = re.compile(rf"(?:^|[/\\])(?:{'|'.join(map(re.escape, known))})[/\\]?$")
-    return not any(map(named.search, texts))
+        yield replace(hit, profile="strict") if run_by_hand(statement) else hit
 
 
 def _checked(statement: SqlStatement) -> Iterator[Hit]:
