@@ -37,7 +37,9 @@ CONFLICT = 409
 AGAIN = re.compile(r"already|duplicate|CONFLICT", re.IGNORECASE)
 """By which code tells that what was sent has come before."""
 UNSAFE = ("POST", "PATCH")
-KEYS = ("idempot", "x-request-id", "-delivery", "delivery-id", "dedup", "message-id", "event-id", "webhook-id")
+HELPERS = 3
+"""Through so many the method is followed."""
+KEYS = ("idempot", "-delivery", "delivery-id", "dedup", "message-id", "event-id", "webhook-id")
 """Parts of the names of headers and fields by which the other side can tell a repeated request."""
 
 
@@ -48,6 +50,8 @@ class Sent(NamedTuple):
     call: Call
     outer: Fn | None = None
     by: Call | None = None
+    through: bool = False
+    """Over several helpers, to whose first it is said that it is no question."""
 
 
 def check(project: Project) -> Iterator[Hit]:
@@ -103,7 +107,34 @@ def _calls(project: Project, policy: Policy) -> list[Sent]:
         found += [Sent(policy.fn, call), *_of_callers(project, policy.fn, call)]
         for target in project.targets(policy.fn, call):
             found += [Sent(target, inner, policy.fn, call) for inner in target.calls]
+            found += _through(project, policy.fn, call, target)
     return found
+
+
+def _through(project: Project, fn: Fn, call: Call, target: Fn) -> Iterator[Sent]:
+    """`self.call_json("POST", ...)`, which hands the method on, and on, to what sends."""
+    for index, passed in bind(fn, call, target).items():
+        if any(fn.const(vid) in UNSAFE for vid, part in passed if not part):
+            yield from (Sent(*sent, fn, call, True) for sent in _handing(project, target, index, HELPERS))
+
+
+def _handing(project: Project, fn: Fn, index: int, depth: int) -> Iterator[tuple[Fn, Call]]:
+    """Where the functions that are handed a parameter as the method send, below the first."""
+    for edge in project.graph.callees(fn) if depth else ():
+        bound = bind(fn, edge.call, edge.callee) if edge.call is not None and edge.kind == "call" else {}
+        for inner, passed in bound.items():
+            if any(fn.unguarded(vid) == ("param", index) for vid, part in passed if not part):
+                yield from (
+                    (edge.callee, call) for call in edge.callee.calls if _is_told(project, edge.callee, call, inner)
+                )
+                yield from _handing(project, edge.callee, inner, depth - 1)
+
+
+def _is_told(project: Project, fn: Fn, call: Call, index: int) -> bool:
+    """Whether a request's method is the parameter."""
+    told = any("http" in model.effect and model.method.startswith("arg:") for model in project.models(fn, call))
+    vid = next(iter(call.args), call.kwarg("method"))
+    return told and vid >= 0 and fn.unguarded(vid) == ("param", index)
 
 
 def _of_callers(project: Project, fn: Fn, call: Call) -> Iterator[Sent]:
@@ -116,6 +147,8 @@ def _of_callers(project: Project, fn: Fn, call: Call) -> Iterator[Sent]:
 
 def _method(project: Project, sent: Sent) -> str:
     """`own` for a call that changes something, `passed` where the helper's caller says so (`request("POST")`), or ""."""
+    if sent.through:
+        return "passed"
     for model in project.models(sent.fn, sent.call):
         if "mail" in model.effect and model.idempotent is not True:
             return "own"

@@ -378,8 +378,10 @@ class Timeouts:
         return made
 
     def _is_method(self, model: CallModel) -> bool:
-        """`engine.connect()` opens something too, but is called on what was made before."""
+        """`engine.connect()` opens something too, but is called on what was made before; not `Redis.from_url(...)`."""
         owner = model.name.rpartition(".")[0]
+        if model.opens and model.returns == owner:
+            return False
         while owner and self.project.libraries.cls(owner) is None:
             owner = owner.rpartition(".")[0]
         return bool(owner)
