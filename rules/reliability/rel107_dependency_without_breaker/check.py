@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from backendlint.api import Hit, Project, Site, called
+from backendlint.api import Fn, Hit, Project, Site, Vid, bind, called, sink_arguments
 
 KINDS = ("http", "grpc")
+PARTS = ("attr", "item", "elem", "unpack")
+"""Of rows, requests and lists."""
 
 
 def check(project: Project) -> Iterator[Hit]:
@@ -19,10 +21,37 @@ def check(project: Project) -> Iterator[Hit]:
     seen: set[tuple[str, str]] = set()
     for site in sites:
         key = (site.fn.fqn, site.model.library)
-        if key in seen or dependencies.breaks(site) or dependencies.falls_back(site):
+        if key in seen or dependencies.breaks(site) or dependencies.falls_back(site) or _anywhere(project, site):
             continue
         seen.add(key)
         yield _hit(project, site, broken[0])
+
+
+def _anywhere(project: Project, site: Site) -> bool:
+    """An address that comes from outside (`requests.post(hook.url)`): whose it is differs from call to call."""
+    sinks = (sink for sink in site.model.sinks if sink.kind == "ssrf")
+    given = [vid for sink in sinks for vid in sink_arguments(site.fn, site.call, sink.arg)]
+    return bool(given) and _told(project, site.fn, given[0])
+
+
+def _told(project: Project, fn: Fn, vid: Vid, depth: int = 3) -> bool:
+    """The whole address, as callers pass it, or as a row or a request has it."""
+    value = fn.unguarded(vid)
+    if value[0] != "param":
+        return value[0] in PARTS and not _own(fn, value[1])
+    calls = [(edge.caller, edge.call) for edge in project.graph.callers(fn) if edge.call is not None]
+    bound = [(caller, item) for caller, call in calls for item, _ in bind(caller, call, fn).get(value[1], ())]
+    return fn.fqn in project.route_functions or (
+        depth > 0 and bool(bound) and all(_told(project, caller, item, depth - 1) for caller, item in bound)
+    )
+
+
+def _own(fn: Fn, vid: Vid) -> bool:
+    """An attribute of `self`, or of what the module itself made."""
+    value = fn.unguarded(vid)
+    while value[0] == "attr":
+        value = fn.unguarded(value[1])
+    return value[0] == "name" or (value == ("param", 0) and fn.cls is not None)
 
 
 def _hit(project: Project, site: Site, example: Site) -> Hit:

@@ -7,6 +7,8 @@ from dataclasses import replace
 
 from backendlint.api import Call, Hit, Leak, Profile, Project, only_by_hand, told_once
 
+from .sql_locks import sql_locks
+
 NAMES = {
     "db-connection": "database connection",
     "db-session": "database session",
@@ -48,6 +50,7 @@ def check(project: Project) -> Iterator[Hit]:
             alike.setdefault(("", leak.kind), []).append(hit)
         else:
             yield hit
+    yield from sql_locks(project)
     for hits in alike.values():
         yield from told_once(hits, _throughout, FEW, severity=None)
 

@@ -75,7 +75,7 @@ class Fanouts:
         if fanout.kind == "queue":
             return filled_by_requests(self.project, fanout.site) and not of_one_call(self.project, fanout.site)
         if fanout.kind in ("thread", "process"):
-            return fn in self.project.in_request or self.project.layer(fn) == "task"
+            return fn in self.project.in_request or self.project.layer(fn) in ("task", "service")
         return True
 
     # gather(*[f(x) for x in items])
