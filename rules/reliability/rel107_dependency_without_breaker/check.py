@@ -37,6 +37,11 @@ def _anywhere(project: Project, site: Site) -> bool:
 def _told(project: Project, fn: Fn, vid: Vid, depth: int = 3) -> bool:
     """The whole address, as callers pass it, or as a row or a request has it."""
     value = fn.unguarded(vid)
+    while value[0] == "call" and (call := fn.calls[value[1]]).args and fn.value(call.func) == ("name", "builtins.str"):
+        value = fn.unguarded(call.args[0])
+    if value[0] == "call":  # `request.args.get("hook")`
+        func = fn.unguarded(fn.calls[value[1]].func)
+        return func[0] == "attr" and not _own(fn, func[1])
     if value[0] != "param":
         return value[0] in PARTS and not _own(fn, value[1])
     calls = [(edge.caller, edge.call) for edge in project.graph.callers(fn) if edge.call is not None]
@@ -47,11 +52,12 @@ def _told(project: Project, fn: Fn, vid: Vid, depth: int = 3) -> bool:
 
 
 def _own(fn: Fn, vid: Vid) -> bool:
-    """An attribute of `self`, or of what the module itself made."""
+    """An attribute of `self`, or of what the module itself made; not of a request."""
     value = fn.unguarded(vid)
     while value[0] == "attr":
         value = fn.unguarded(value[1])
-    return value[0] == "name" or (value == ("param", 0) and fn.cls is not None)
+    named = value[0] == "name" and not str(value[1]).endswith(".request")
+    return named or (value == ("param", 0) and fn.cls is not None)
 
 
 def _hit(project: Project, site: Site, example: Site) -> Hit:

@@ -18,7 +18,6 @@ from backendlint.project.entities import Fn
 from backendlint.project.lost import stored_in
 from backendlint.project.memos import same
 from backendlint.project.programs import only_by_hand
-from backendlint.project.uses import ingredients
 from backendlint.project.writes import CREATES, WRITES, Write
 
 if TYPE_CHECKING:
@@ -314,14 +313,27 @@ def _place(site: Site, edges: tuple[Edge, ...]) -> tuple[Fn, Call]:
     given = [*given, *(vid for vid in (receiver(site.fn, site.call),) if vid >= 0)]  # `def enqueue(task): task.delay()`
     fn, call = site.fn, site.call
     for edge in reversed(edges):
-        values = map(fn.value, ingredients(fn.facts, given))  # also `signature(task).apply_async()`
-        told = {value[1] for value in values if value[0] == "param" and (fn.cls is None or value[1])}
+        told = {index for vid in given for index in _told(fn, vid) if fn.cls is None or index}
         if not told or edge.call is None:
             break
         bound = bind(edge.caller, edge.call, fn)
         given = [vid for index in told for vid, part in bound.get(index, ()) if not part]
         fn, call = edge.caller, edge.call
     return fn, call
+
+
+def _told(fn: Fn, vid: Vid, depth: int = 6) -> Iterator[int]:
+    """The parameters that say which job it is: `task.delay()`, `signed(task, number).apply_async()`; not those that say for what."""
+    value = fn.unguarded(vid)
+    if value[0] == "param":
+        yield value[1]
+    parts: tuple[Vid, ...] = value[1] if value[0] == "phi" and depth else ()
+    if value[0] == "call" and depth:
+        call = fn.facts.calls[value[1]]
+        func = fn.unguarded(call.func)
+        parts = (func[1],) if func[0] == "attr" else call.args[:1]
+    for part in parts:
+        yield from _told(fn, part, depth - 1)
 
 
 def _leads_to(write: Write, fn: Fn, call: Call) -> bool:
