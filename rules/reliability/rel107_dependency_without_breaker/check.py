@@ -7,6 +7,8 @@ from collections.abc import Iterator
 from backendlint.api import Fn, Hit, Project, Site, Vid, bind, called, sink_arguments
 
 KINDS = ("http", "grpc")
+REQUEST = ".request."
+"""In the names of what frameworks keep of the request that is served."""
 PARTS = ("attr", "item", "elem", "unpack")
 """Of rows, requests and lists."""
 
@@ -41,13 +43,16 @@ def _told(project: Project, fn: Fn, vid: Vid, depth: int = 3) -> bool:
         value = fn.unguarded(call.args[0])
     if value[0] == "call":  # `request.args.get("hook")`
         func = fn.unguarded(fn.calls[value[1]].func)
-        return func[0] == "attr" and not _own(fn, func[1])
+        return REQUEST in str(func[1]) if func[0] == "name" else func[0] == "attr" and not _own(fn, func[1])
+    if value[0] == "bool":  # `asked.get("url") or row.url`
+        return all(_told(project, fn, part, depth) for part in value[2])
     if value[0] != "param":
         return value[0] in PARTS and not _own(fn, value[1])
-    calls = [(edge.caller, edge.call) for edge in project.graph.callers(fn) if edge.call is not None]
+    edges = project.graph.callers(fn)  # others than calls run it for each item of a list
+    calls = [(edge.caller, edge.call) for edge in edges if edge.call is not None and edge.kind == "call"]
     bound = [(caller, item) for caller, call in calls for item, _ in bind(caller, call, fn).get(value[1], ())]
     return fn.fqn in project.route_functions or (
-        depth > 0 and bool(bound) and all(_told(project, caller, item, depth - 1) for caller, item in bound)
+        depth > 0 and bool(edges) and all(_told(project, caller, item, depth - 1) for caller, item in bound)
     )
 
 
@@ -56,7 +61,7 @@ def _own(fn: Fn, vid: Vid) -> bool:
     value = fn.unguarded(vid)
     while value[0] == "attr":
         value = fn.unguarded(value[1])
-    named = value[0] == "name" and not str(value[1]).endswith(".request")
+    named = value[0] == "name" and REQUEST not in f"{value[1]}."
     return named or (value == ("param", 0) and fn.cls is not None)
 
 
