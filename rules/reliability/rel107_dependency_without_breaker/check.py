@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from backendlint.api import Fn, Hit, Project, Site, Vid, bind, called, sink_arguments
+from backendlint.api import Fn, Hit, Project, Site, Vid, bind, called, only_by_hand, sink_arguments
 
 KINDS = ("http", "grpc")
+LAYERS = ("client", "service")
 REQUEST = ".request."
 """In the names of what frameworks keep of the request that is served."""
 PARTS = ("attr", "item", "elem", "unpack")
@@ -16,7 +17,7 @@ PARTS = ("attr", "item", "elem", "unpack")
 def check(project: Project) -> Iterator[Hit]:
     """One hit a function and library, at its first call, if the project breaks the circuit elsewhere."""
     dependencies = project.dependencies
-    sites = [site for site in project.effects.with_effect(*KINDS) if site.fn in project.in_request]
+    sites = [site for site in project.effects.with_effect(*KINDS) if _served(project, site.fn)]
     broken = [site for site in project.effects.with_effect(*KINDS) if dependencies.breaks(site)]
     if not broken:
         return
@@ -27,6 +28,11 @@ def check(project: Project) -> Iterator[Hit]:
             continue
         seen.add(key)
         yield _hit(project, site, broken[0])
+
+
+def _served(project: Project, fn: Fn) -> bool:
+    """What a request waits for, or code that any may call; what a job alone does waits for nobody."""
+    return fn in project.in_request or (project.layer(fn) in LAYERS and not only_by_hand(project, fn))
 
 
 def _anywhere(project: Project, site: Site) -> bool:
@@ -67,10 +73,14 @@ def _own(fn: Fn, vid: Vid) -> bool:
 
 def _hit(project: Project, site: Site, example: Site) -> Hit:
     count = project.reach(site.fn.fqn)
+    who = (
+        f"{count} endpoint{'s' if count > 1 else ''} wait{'' if count > 1 else 's'}"
+        if count
+        else "whoever calls it waits"
+    )
     return Hit(
         message=f"`{called(project, site)}` in `{site.fn.name}()` has neither a circuit breaker nor a fallback, unlike "
-        f"`{example.fn.name}()`: while the other side is down, {count} endpoint{'s' if count > 1 else ''} "
-        f"wait{'' if count > 1 else 's'} for it with each request.",
+        f"`{example.fn.name}()`: while the other side is down, {who} for it {'with each request' if count else 'each time'}.",
         location=site.fn.location(site.call.span),
         related=(example.fn.step(example.call.span, "protected by a circuit breaker"),),
         flow=project.in_request.way(site.fn),

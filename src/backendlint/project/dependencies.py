@@ -29,6 +29,8 @@ KINDS = {
     "cache-read": "cache", "cache-write": "cache", "queue-publish": "queue", "queue-consume": "queue",
     "subprocess": "subprocess",
 }  # fmt: skip
+_OWN = re.compile(r"(^|\.|[a-z_])(Circuit)?Breaker$")
+"""Classes of the project's own, and of libraries without a model."""
 _HOST = re.compile(r"^(?:[a-z][a-z0-9+.-]*)://(?:[^/@\s]*@)?([^/:?#\s{]+)", re.IGNORECASE)
 MAX_CALLERS = 4
 
@@ -277,7 +279,8 @@ class Dependencies:
         value = fn.facts.values[vid] if vid >= 0 else ("",)
         if value[0] == "call":
             return any(model.breaker is not None for model in self.project.models(fn, fn.facts.calls[value[1]]))
-        return any(self._is_breaker(ref.name) for ref in self.project.refs(fn, vid)) if vid >= 0 else False
+        refs = self.project.refs(fn, vid) if vid >= 0 else ()
+        return any(self._is_breaker(ref.name) or (ref.kind == "inst" and _OWN.search(ref.name)) for ref in refs)
 
     def falls_back(self, site: Site) -> bool:
         """True where a failure is caught on the way up by a handler that goes on instead of raising."""
