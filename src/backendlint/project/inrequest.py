@@ -4,14 +4,14 @@ and without what is made once for the whole process."""
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import TYPE_CHECKING
 
 from backendlint.findings.model import Step
 from backendlint.project.calls import Edge
 from backendlint.project.certain import barred, given
 from backendlint.project.effects import SAME_THREAD
-from backendlint.project.entities import Fn
+from backendlint.project.entities import Cls, Fn
 from backendlint.project.jobs import left_to_worker
 from backendlint.project.letgo import runs_beside
 from backendlint.project.once import first_time_only, refilled
@@ -128,3 +128,10 @@ def _waits_for(edge: Edge) -> bool:
     if edge.kind == "thread":
         return edge.call is not None and edge.call.awaited
     return edge.kind in SAME_THREAD
+
+
+def layers_down(project: Project, edges: Iterable[Edge], sends: Cls | None) -> int:
+    """Calls down to the one that goes out; those that the methods of the object which sends make of each other are one."""
+    kin = project.hierarchy.mro
+    ways = ((edge.caller.cls, edge.callee.cls) for edge in edges)
+    return 1 + sum(caller is None or sends not in kin(caller) or callee not in kin(caller) for caller, callee in ways)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from typing import TYPE_CHECKING, NamedTuple
 
 from backendlint.facts.model import Call, Span, Vid
@@ -14,6 +14,7 @@ from backendlint.project.calls import Edge
 from backendlint.project.effects import Site, called
 from backendlint.project.entities import Fn
 from backendlint.project.feasible import happens
+from backendlint.project.inrequest import layers_down
 from backendlint.project.loops import loop_at, plain
 from backendlint.project.numbers import number, rounds_of, until
 from backendlint.project.turns import MAX_ROUNDS, Rounds, decided
@@ -267,16 +268,10 @@ class LongWorks:
                 own = target.name == "__init__" and target.cls is not None
                 name = target.cls.name if own and target.cls is not None else target.name
                 ways = [self.project.effects.chain(target, effect) for effect in EACH]
-                return f"`{name}()`", min(self._steps(target, edges) for edges, site in ways if site is not None)
+                return f"`{name}()`", min(
+                    layers_down(self.project, edges, site.fn.cls) for edges, site in ways if site is not None
+                )
         return "", 0
-
-    def _steps(self, target: Fn, edges: Iterable[Edge]) -> int:
-        """Calls down to the one that goes out; those that the methods of one object make of each other are one."""
-        kin = self.project.hierarchy.mro
-        return 1 + sum(
-            edge.callee.cls is None or edge.caller.cls is None or edge.callee.cls not in kin(edge.caller.cls)
-            for edge in edges
-        )
 
 
 def at_once(fn: Fn, call: Call, *, always: bool = False) -> bool:
