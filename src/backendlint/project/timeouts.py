@@ -380,11 +380,9 @@ class Timeouts:
     def _is_method(self, model: CallModel) -> bool:
         """`engine.connect()` opens something too, but is called on what was made before; not `Redis.from_url(...)`."""
         owner = model.name.rpartition(".")[0]
-        if model.opens and model.returns == owner:
-            return False
         while owner and self.project.libraries.cls(owner) is None:
             owner = owner.rpartition(".")[0]
-        return bool(owner)
+        return bool(owner) and not (model.opens and model.returns == owner)
 
     def _plainly_made(self, made: list[Made]) -> bool:
         """Whether a constructor of the library that takes no timeout made it, here for all to see (`socket.socket()`)."""
