@@ -257,6 +257,15 @@ def test_flask_views_by_class_and_by_rule() -> None:
     }
 
 
+def test_an_application_that_serves_its_own_files_is_not_mounted_into_itself() -> None:
+    project = build(
+        app="from flask import Flask\napp = Flask(__name__)\n"
+        "app.add_url_rule('/static/<path:filename>', 'static', view_func=app.send_static_file)\n"
+        "@app.route('/orders')\ndef orders(): ...\n",
+    )
+    assert ("GET", "/orders", "orders") in table(project)
+
+
 def test_django_includes_nest() -> None:
     project = build(
         site__urls="from django.urls import include, path, re_path\nfrom site import views\n"
