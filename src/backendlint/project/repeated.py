@@ -281,10 +281,12 @@ def _own_rows(project: Project, fn: Fn, edge: Edge, read: list[Vid], loop: int) 
     return any(key == edge.callee.name for step in steps if step.model.orm is not None for key, _ in step.call.kwargs)
 
 
-def _of_each(project: Project, fn: Fn, vid: Vid, loop: int) -> bool:
+def _of_each(project: Project, fn: Fn, vid: Vid, loop: int, ways: int = 2) -> bool:
     """Whether the query's chain begins with the manager of a model that is the loop's item, or is the item: a batch of rows."""
     for _ in range(MAX_STEPS):
         value = fn.unguarded(vid)
+        if value[0] == "phi" and ways:
+            return all(_of_each(project, fn, part, loop, ways - 1) for part in value[1])
         if value[0] == "attr" and value[2] in _MANAGERS and depends(fn, [value[1]], loop):
             return fn.unguarded(value[1])[0] in ("elem", "unpack", "attr")
         if value[0] == "call":
