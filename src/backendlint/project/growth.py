@@ -29,6 +29,16 @@ _GROWING = frozenset(
 """People and parties, what they do, what happens, and what is collected."""
 
 
+_HAPPENING = frozenset(
+    """
+    order invoice payment transaction booking reservation appointment visit purchase sale refund shipment delivery movement transfer
+    message event log history activity entry job run execution request click view measurement reading sample observation trip ride
+    journey flight parcel
+    """.split()
+)
+"""What happens again and again to one party or at one place."""
+
+
 def stays_small(name: str) -> bool:
     """Whether a table's or model's name tells that it has few rows for good: in a class one of its words, so no `Resource` is a
     source; in a table any part, which may be a word that nothing sets apart (`shop_ordertype`)."""
@@ -42,6 +52,12 @@ def accumulates(name: str) -> bool:
     """Whether a table's or model's name tells of things that keep coming, so that its rows become many."""
     words = identifier_words(name)
     return bool(words) and _singular(words[-1].lower()) in _GROWING and not stays_small(name)
+
+
+def keeps_happening(name: str) -> bool:
+    """Whether a table's or model's name tells of what happens again and again to one party or at one place."""
+    words = identifier_words(name)
+    return bool(words) and _singular(words[-1].lower()) in _HAPPENING and not stays_small(name)
 
 
 def _singular(word: str) -> str:

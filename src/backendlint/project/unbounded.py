@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from backendlint.facts.model import Call, Vid
 from backendlint.project.binding import object_root, receiver
 from backendlint.project.entities import Cls, Fn
-from backendlint.project.growth import accumulates, stays_small
+from backendlint.project.growth import accumulates, keeps_happening, stays_small
 from backendlint.project.origins import Origin
 from backendlint.project.queries import Query
 from backendlint.project.sqltext.assemble import HOLE
@@ -58,6 +58,17 @@ _TENANT = re.compile(rf"(?:current_)?{_TENANTS}(?:__(?:id|pk|exact))?", re.IGNOR
 _OF_TENANT = re.compile(rf"\b{_TENANTS}\s*=\s*[\w:%$().'{{}}]+", re.IGNORECASE)
 """Who shares a system, and has as much in it as one who has it alone."""
 _BY_KEY = re.compile(r"\b\w*(id|key|uuid|email|slug|token|code|name|_by)\b\s*(=|IN\b)|=\s*[:%(]+\w*id\b", re.IGNORECASE)
+_PARTY = re.compile(
+    r"(account|customer|client|warehouse|depot|driver|vehicle|device|sensor|meter|station|promoter|vendor|supplier|merchant|shop|store"
+    r"|project|organi[sz]ation|org|company|team|workspace|site|patient|clinic|doctor|courier|carrier|agent|branch|employee|player)"
+    r"(_?(id|pk|uuid|ref|key|code)|__(id|pk))?$",
+    re.IGNORECASE,
+)
+"""Parties and places to which rows keep coming; not a document, which has as many lines as it has."""
+_STATE = re.compile(
+    r"(^|_)(is_\w+|has_\w+|active|deleted|deleted_at|enabled|visible|archived|status|state)$", re.IGNORECASE
+)
+_RANGE = re.compile(r"[<>]|\bBETWEEN\b|\bIN\b", re.IGNORECASE)
 _BEGINS = re.compile(r"(^|_)(starts?|begins?|from|since|opens?)(_|$)")
 _ENDS = re.compile(r"(^|_)(ends?|until|till|expires?|expiry|expiration|closes?)(_|$)")
 _EQUALS = re.compile(r"\b(\w+)[\"`\]]?\s*=\s*(?=[%?:$'\d])")
@@ -85,6 +96,8 @@ class Unbounded(NamedTuple):
     """What narrows it names a key or a set of keys: usually a few rows."""
     own: bool = False
     """Only rows of one user are asked for."""
+    party: bool = False
+    """The key is that of a party or a place, which more and more rows belong to as time goes by."""
 
     @property
     def small(self) -> bool:
@@ -98,8 +111,9 @@ class Unbounded(NamedTuple):
 
 
 def doubtful(item: Unbounded) -> bool:
-    """Whether nothing says that many rows come: a key narrows the query, or the name is of no table that keeps growing."""
-    return item.keyed or not item.grows
+    """Whether nothing says that many rows come: a key narrows the query, but for one of what rows keep coming to, or the name
+    is of no table that keeps growing."""
+    return (item.keyed and not (item.party and keeps_happening(item.entity))) or not item.grows
 
 
 def unbounded(project: Project, fn: Fn) -> Iterator[Unbounded]:
@@ -269,8 +283,10 @@ def _by_text(project: Project, fn: Fn, query: Query, text: str) -> Unbounded | N
     where = re.search(r"\bWHERE\b(.*)", text, re.IGNORECASE | re.DOTALL)
     if where is not None and _picks_one(project, table[1], where[1]):
         return None
-    keyed = where is not None and _BY_KEY.search(_OF_TENANT.sub("", where[1])) is not None
-    return Unbounded(fn, query, table[1], where is not None, keyed)
+    told = _OF_TENANT.sub("", where[1]) if where is not None else ""
+    other = _EITHER.search(told) or _RANGE.search(told)
+    party = other is None and _of_party([found[1] for found in _EQUALS.finditer(told)])
+    return Unbounded(fn, query, table[1], where is not None, _BY_KEY.search(told) is not None, party=party)
 
 
 def _picks_one(project: Project, name: str, where: str) -> bool:
@@ -319,7 +335,18 @@ def _by_chain(project: Project, fn: Fn, query: Query) -> Unbounded | None:
         )
     )
     own = any(_USER.search(name) for name in compared)
-    return Unbounded(fn, query, entity.name, filtered, keyed, own)
+    party = (
+        keyed
+        and _of_party([name for name in narrowing if name])
+        and not any(filters_one(project, item) for item in origins)
+    )
+    return Unbounded(fn, query, entity.name, filtered, keyed, own, party)
+
+
+def _of_party(narrowing: list[str]) -> bool:
+    """Whether what narrows a query is the key of a party or place, beside flags and states at most."""
+    keys = [name for name in narrowing if not _STATE.search(name)]
+    return bool(keys) and all(map(_PARTY.fullmatch, keys))
 
 
 def _plain(name: str) -> str:
