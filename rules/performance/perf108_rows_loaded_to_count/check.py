@@ -204,10 +204,12 @@ def _goes_on(value: Value, held: Vid) -> bool:
 
 
 def _hit(project: Project, fn: Fn, call: Call, what: str, better: str) -> Hit:
+    kept = project.queries.cached(fn) and fn.fqn not in project.route_functions  # not a page for some minutes
+    seldom = kept or only_by_hand(project, fn) or project.layer(fn) in ("migration", "command")
     return Hit(
         f"`{fn.name}()` {what} and uses nothing else of them: each row is read, sent and made into an object; let the database do it "
         f"(`{better}`).",
         fn.location(call.span),
         function=fn.fqn,
-        profile="strict" if only_by_hand(project, fn) or project.layer(fn) in ("migration", "command") else None,
+        profile="strict" if seldom else None,
     )
