@@ -22,6 +22,8 @@ from .answers import by_answer, is_missing
 
 WORK = ("commit", "http", "mail", "queue-publish", "subprocess", "cloud", "db-write")
 """Effects that make the loop's body a unit of work of its own: its query is one step among others."""
+SERIALIZER = "rest_framework.serializers.BaseSerializer.save"
+"""Validates and stores one object: larger work than the look-up of that object."""
 OUTSIDE = frozenset({"http", "mail", "queue-publish", "subprocess", "cloud", "grpc"})
 """Effects beside the query that make the loop's body such a unit."""
 STORES = ("db", "sql", "mongo", "redis", "cache", "supabase", "test", "session")
@@ -57,10 +59,11 @@ def beside_work(project: Project, item: Repeated | LazyRead) -> bool:
         outside = not OUTSIDE.isdisjoint(effects) or _asks_client(fn, call, effects)
         if outside and not by_answer(item, within):
             return True
-        name, itself = fn.callee_name(call), any("commit" in model.effect for model in project.models(fn, call))
+        models = project.models(fn, call)
+        name, itself = fn.callee_name(call), any("commit" in item.effect or item.name == SERIALIZER for item in models)
         if "file" in effects and STOWS.match(name):
             return True
-        if SENDS.match(name) or ("commit" in effects and not name.endswith("or_create")):
+        if itself or SENDS.match(name) or ("commit" in effects and not name.endswith("or_create")):
             branches.add(_branch(within) if itself or not _may_be_left(item, call) else (-2, ""))
     return (-1, "") in branches or any((number, "else") in branches for number, kind in branches if kind == "if")
 

@@ -301,9 +301,8 @@ class Registrations:
     def _entry(self, holder: Holder, fn: Fn, call: Call, model: CallModel, route: RouteModel) -> None:
         self._claimed.add((fn.fqn, call.value))
         below = self._below(fn, call, route)
-        if below is not None and below != [
-            holder.origin.key
-        ]:  # not `app.add_url_rule(..., view_func=app.send_static_file)`
+        # not `app.add_url_rule(..., view_func=app.send_static_file)`
+        if below is not None and below != [holder.origin.key]:
             prefix = self.reading.text(fn, call, route.path)
             holder.mounts.extend(Mounted(key, prefix, fn, (), route.syntax, call=call) for key in below)
             return
