@@ -9,7 +9,7 @@ from textwrap import dedent
 
 from backendlint.facts.extract import extract
 from backendlint.project.entities import Fn
-from backendlint.project.libraries import Libraries
+from backendlint.project.libraries.lookup import Libraries
 from backendlint.project.model import Project, link
 
 

@@ -11,8 +11,8 @@ import warnings
 from collections.abc import Iterator
 from typing import Any
 
-from backendlint.project.libraries import Libraries
-from backendlint.project.libraries_model import Arg, LibraryModel, Param, Timeout
+from backendlint.project.libraries.lookup import Libraries
+from backendlint.project.libraries.model import Arg, LibraryModel, Param, Timeout
 
 EXEMPT = ("gone since", "new in", "made at run time")
 """In an entry's note: newer versions lack the name, older ones a parameter, or no version has it before it runs."""

@@ -21,7 +21,7 @@ from backendlint.watch import Watch
 
 if TYPE_CHECKING:
     from backendlint.facts.model import FileFacts
-    from backendlint.project.libraries import Libraries
+    from backendlint.project.libraries.lookup import Libraries
     from backendlint.project.model import Project
     from backendlint.sources import Sources
 
@@ -85,7 +85,7 @@ def open_cache(request: Request, settings: Settings) -> Cache:
 def analyse(inputs: Inputs, store: Cache, watch: Watch) -> Analysis:
     """Stages 2 to 4: parse, read facts, link."""
     from backendlint.facts.collect import collect
-    from backendlint.project.libraries import Libraries
+    from backendlint.project.libraries.lookup import Libraries
     from backendlint.sources import Sources
 
     config = inputs.settings.config

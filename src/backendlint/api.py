@@ -39,42 +39,9 @@ from backendlint.facts.within import (
 )
 from backendlint.findings.model import Edit, Fix, Hit, Location, Profile, Step
 from backendlint.findings.once import FEW, SLIPS, by_style, here_and_in, told_once
-from backendlint.project.allocations import Made
-from backendlint.project.answers import Answer, answers, refusals
-from backendlint.project.applications import concerned, served_applications
-from backendlint.project.associations import Relation, is_django
-from backendlint.project.badinput import unguarded_conversions
-from backendlint.project.binding import bind, object_root, receiver, slots, unchanged
-from backendlint.project.caches import CacheUse
-from backendlint.project.calls import Edge, argument_of, arguments
-from backendlint.project.cartesian import unconnected
-from backendlint.project.certain import Given, certain, given, ruled_out
-from backendlint.project.clocks import Clocks
-from backendlint.project.conversions import asks_nobody, only_converts
-from backendlint.project.credentials import HEADER, SESSION
-from backendlint.project.decorators import decorator_models, is_job
-from backendlint.project.dumps import Serialized, serialized
-from backendlint.project.effects import BLOCKING, Site, called, waits
-from backendlint.project.entities import Cls, Fn, Ref
-from backendlint.project.eventloops import runs_alone
-from backendlint.project.exception_kinds import ErrorClass, error_classes, inherits_any
-from backendlint.project.failures import Unmapped, Unwrapped, says_missing, waits_there
-from backendlint.project.fanout import Fanout
-from backendlint.project.feasible import happens
-from backendlint.project.filled import filled_fields
-from backendlint.project.growth import accumulates, stays_small
-from backendlint.project.jobs import EarlyJob, left_to_worker
-from backendlint.project.kepttimes import KeptTimes
-from backendlint.project.lazyreads import LazyRead
-from backendlint.project.libraries_model import CallModel
-from backendlint.project.literals import NamedLiteral, name_of_value, written
-from backendlint.project.longwork import LongWork, at_once
-from backendlint.project.lookups import sent
-from backendlint.project.loops import block_at, depends, grows, loops_around, stops_early
-from backendlint.project.lost import read_modify_writes, sql_read_modify_writes, stale_updates
-from backendlint.project.memos import asked, bounded, few, keeps_client, keeps_result
-from backendlint.project.model import Project
-from backendlint.project.naivetimes import (
+from backendlint.project.clocks.clocks import Clocks
+from backendlint.project.clocks.kepttimes import KeptTimes
+from backendlint.project.clocks.naivetimes import (
     CALENDAR,
     LOCAL,
     declares_date,
@@ -84,11 +51,21 @@ from backendlint.project.naivetimes import (
     only_calendar,
     only_claims,
 )
-from backendlint.project.once import first_time_only, once_a_process
-from backendlint.project.owncodes import failure_status
-from backendlint.project.percall import MadePerCall
-from backendlint.project.places import calls_at, comment_above, functions_in, lines_of
-from backendlint.project.programs import (
+from backendlint.project.entities import Cls, Fn, Ref
+from backendlint.project.errors.badinput import unguarded_conversions
+from backendlint.project.errors.conversions import asks_nobody, only_converts
+from backendlint.project.errors.exception_kinds import ErrorClass, error_classes, inherits_any
+from backendlint.project.errors.failures import Unmapped, Unwrapped, says_missing, waits_there
+from backendlint.project.errors.lookups import sent
+from backendlint.project.errors.owncodes import failure_status
+from backendlint.project.graph.applications import concerned, served_applications
+from backendlint.project.graph.calls import Edge, argument_of, arguments
+from backendlint.project.graph.certain import Given, certain, given, ruled_out
+from backendlint.project.graph.effects import BLOCKING, Site, called, waits
+from backendlint.project.graph.eventloops import runs_alone
+from backendlint.project.graph.feasible import happens
+from backendlint.project.graph.jobs import EarlyJob, left_to_worker
+from backendlint.project.graph.programs import (
     SERVING,
     fills_database,
     for_developers,
@@ -100,41 +77,53 @@ from backendlint.project.programs import (
     only_planned,
     runs_by_hand,
 )
-from backendlint.project.queries import Query
-from backendlint.project.races import Raced
-from backendlint.project.regexes import slow_part
-from backendlint.project.repeated import Repeated, repeated
-from backendlint.project.requests import (
-    derived,
-    request_reads,
-    serialized_by_decorator,
-    validated_by_decorator,
-    validates,
-)
-from backendlint.project.resolvers import resolved
-from backendlint.project.resources import Leak
-from backendlint.project.responsemodels import responded
-from backendlint.project.retry_settings import Policy
+from backendlint.project.libraries.model import CallModel
+from backendlint.project.libraries.weak import WeakUse, weak_hits, weak_uses
+from backendlint.project.linking.allocations import Made
+from backendlint.project.linking.binding import bind, object_root, receiver, slots, unchanged
+from backendlint.project.linking.decorators import decorator_models, is_job
+from backendlint.project.linking.variables import display, of_all_modules, variable
+from backendlint.project.loops.caches import CacheUse
+from backendlint.project.loops.dumps import Serialized, serialized
+from backendlint.project.loops.filled import filled_fields
+from backendlint.project.loops.loops import block_at, depends, grows, loops_around, stops_early
+from backendlint.project.loops.memos import asked, bounded, few, keeps_client, keeps_result
+from backendlint.project.loops.once import first_time_only, once_a_process
+from backendlint.project.loops.repeated import Repeated, repeated
+from backendlint.project.loops.resolvers import resolved
+from backendlint.project.loops.responsemodels import responded
+from backendlint.project.model import Project
+from backendlint.project.places import calls_at, comment_above, functions_in, lines_of
+from backendlint.project.resources.percall import MadePerCall
+from backendlint.project.resources.resources import Leak
+from backendlint.project.resources.running import RUNNING, runs
 from backendlint.project.routes import SAFE, UNKNOWN, Route, status_of
 from backendlint.project.routes.params import public_name
 from backendlint.project.routes.paths import is_parameter, segments, shape, subject, versions
-from backendlint.project.rowlocks import locks_rows
-from backendlint.project.running import RUNNING, runs
-from backendlint.project.saved import stored_by_itself
+from backendlint.project.rows.associations import Relation, is_django
+from backendlint.project.rows.cartesian import unconnected
+from backendlint.project.rows.growth import accumulates, stays_small
+from backendlint.project.rows.lazyreads import LazyRead
+from backendlint.project.rows.lost import read_modify_writes, sql_read_modify_writes, stale_updates
+from backendlint.project.rows.queries import Query
+from backendlint.project.rows.races import Raced
+from backendlint.project.rows.rowlocks import locks_rows
+from backendlint.project.rows.saved import stored_by_itself
+from backendlint.project.rows.selected import selected
+from backendlint.project.rows.setters import handed_updates
+from backendlint.project.rows.sought import shared_row
+from backendlint.project.rows.steps import Durable, closed_steps, durable_steps, related
+from backendlint.project.rows.transactions import before, exclusive, openings
+from backendlint.project.rows.unbounded import Unbounded, doubtful, unbounded
+from backendlint.project.rows.uniqueness import by_range, never_violated, of_others, one_row, stopped_by, table_of
+from backendlint.project.rows.writes import Write, stored_entity
 from backendlint.project.schema import operations as ops
 from backendlint.project.schema import types as sqltypes
 from backendlint.project.schema.history import Moment
 from backendlint.project.schema.model import Column, Schema, Table
 from backendlint.project.schema.usage import users_of
-from backendlint.project.secrets import Shaped, is_password, issued_key, known_shape, place_kind, secret_like, shape_of
-from backendlint.project.selected import selected
-from backendlint.project.setters import handed_updates
-from backendlint.project.sought import shared_row
 from backendlint.project.sqltext.orm import Use as ColumnUse
 from backendlint.project.sqltext.statements import Statement as SqlStatement
-from backendlint.project.stages import develops, develops_in, for_trial, on_own_machine
-from backendlint.project.steps import Durable, closed_steps, durable_steps, related
-from backendlint.project.sums import Part, Sum, duration, terms
 from backendlint.project.taint import Flow, Origin
 from backendlint.project.taint.evident import evident
 from backendlint.project.taint.naming import asks_to_show, identifier_words, names_key, place_words, sensitive, snake
@@ -142,16 +131,35 @@ from backendlint.project.taint.report import advice_hits, flow_hit, flow_hits, p
 from backendlint.project.taint.sinks import sink_arguments
 from backendlint.project.taint.whole import held_whole, whole_request
 from backendlint.project.templates.lazy import TemplateRead, template_reads
-from backendlint.project.transactions import before, exclusive, openings
-from backendlint.project.trials import tries_out
-from backendlint.project.unbounded import Unbounded, doubtful, unbounded
-from backendlint.project.uniqueness import by_range, never_violated, of_others, one_row, stopped_by, table_of
-from backendlint.project.uses import aliases, ingredients, is_used, of_caught, operands
-from backendlint.project.variables import display, of_all_modules, variable
-from backendlint.project.wait import Wait
-from backendlint.project.weak import WeakUse, weak_hits, weak_uses
-from backendlint.project.webapi import among_pages, for_admins, is_api, is_plain, is_signed
-from backendlint.project.writes import Write, stored_entity
+from backendlint.project.values.literals import NamedLiteral, name_of_value, written
+from backendlint.project.values.regexes import slow_part
+from backendlint.project.values.secrets import (
+    Shaped,
+    is_password,
+    issued_key,
+    known_shape,
+    place_kind,
+    secret_like,
+    shape_of,
+)
+from backendlint.project.values.stages import develops, develops_in, for_trial, on_own_machine
+from backendlint.project.values.uses import aliases, ingredients, is_used, of_caught, operands
+from backendlint.project.waiting.fanout import Fanout
+from backendlint.project.waiting.longwork import LongWork, at_once
+from backendlint.project.waiting.retry_settings import Policy
+from backendlint.project.waiting.sums import Part, Sum, duration, terms
+from backendlint.project.waiting.trials import tries_out
+from backendlint.project.waiting.wait import Wait
+from backendlint.project.web.answers import Answer, answers, refusals
+from backendlint.project.web.credentials import HEADER, SESSION
+from backendlint.project.web.requests import (
+    derived,
+    request_reads,
+    serialized_by_decorator,
+    validated_by_decorator,
+    validates,
+)
+from backendlint.project.web.webapi import among_pages, for_admins, is_api, is_plain, is_signed
 
 if TYPE_CHECKING:
     from backendlint.project.sqltext import judge as sql

@@ -43,7 +43,7 @@ class SyntaxSite:
     @property
     def is_step(self) -> bool:
         """Whether it belongs to the steps of tests in plain words."""
-        from backendlint.project.programs import holds_steps
+        from backendlint.project.graph.programs import holds_steps
 
         return holds_steps(self.file)
 

@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING
 
 from backendlint.facts.model import FileFacts
 from backendlint.findings.model import Hit, Location
-from backendlint.project.metadata import base_of, migrated_bases
 from backendlint.project.schema.alembic import is_revision, read_alembic
 from backendlint.project.schema.apply import apply
 from backendlint.project.schema.ddl import read_script
@@ -28,6 +27,7 @@ from backendlint.project.schema.history import (
     read_sql_files,
 )
 from backendlint.project.schema.links import ModuleLinks
+from backendlint.project.schema.metadata import base_of, migrated_bases
 from backendlint.project.schema.model import Schema, Table
 from backendlint.project.schema.operations import DropTable, Migration, Operation, RenameTable
 from backendlint.project.schema.peewee_models import read_peewee

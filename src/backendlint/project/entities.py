@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 
 from backendlint.facts.model import Block, Call, ClassFacts, FileFacts, FunctionFacts, Span, Value, Vid
 from backendlint.findings.model import Location, Step
-from backendlint.project.uses import operands
+from backendlint.project.values.uses import operands
 
 
 class Ref(NamedTuple):

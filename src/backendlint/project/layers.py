@@ -9,8 +9,8 @@ from functools import cached_property
 from typing import TYPE_CHECKING
 
 from backendlint.facts.model import FileFacts
-from backendlint.project.decorators import decorator_models
 from backendlint.project.entities import Cls, Fn
+from backendlint.project.linking.decorators import decorator_models
 
 if TYPE_CHECKING:
     from backendlint.project.model import Project

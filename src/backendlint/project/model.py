@@ -8,56 +8,56 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from backendlint.facts.model import Call, FileFacts, Vid
-from backendlint.project.allocations import Allocations
-from backendlint.project.associations import Associations
-from backendlint.project.attached import Attached
-from backendlint.project.bases import link_bases, unclear
-from backendlint.project.calls import CallGraph, Written
-from backendlint.project.decorators import add_applied, decorate, decorate_methods
-from backendlint.project.effects import Effects
 from backendlint.project.entities import Cls, Fn, Ref, Refs
-from backendlint.project.exceptions import Exceptions
-from backendlint.project.fanout import Fanouts
-from backendlint.project.hierarchy import Hierarchy
-from backendlint.project.jobs import Jobs
-from backendlint.project.libraries import Hints, Libraries
-from backendlint.project.libraries_model import CallModel
-from backendlint.project.meant import Meant
-from backendlint.project.modules import Modules
-from backendlint.project.params import Params
-from backendlint.project.refs import Resolver
-from backendlint.project.resources import Resources
-from backendlint.project.retries import Retries
-from backendlint.project.spread import spread_options
+from backendlint.project.errors.exceptions import Exceptions
+from backendlint.project.graph.calls import CallGraph, Written
+from backendlint.project.graph.effects import Effects
+from backendlint.project.graph.jobs import Jobs
+from backendlint.project.libraries.lookup import Hints, Libraries
+from backendlint.project.libraries.meant import Meant
+from backendlint.project.libraries.model import CallModel
+from backendlint.project.linking.allocations import Allocations
+from backendlint.project.linking.attached import Attached
+from backendlint.project.linking.bases import link_bases, unclear
+from backendlint.project.linking.decorators import add_applied, decorate, decorate_methods
+from backendlint.project.linking.hierarchy import Hierarchy
+from backendlint.project.linking.modules import Modules
+from backendlint.project.linking.refs import Resolver
+from backendlint.project.linking.spread import spread_options
+from backendlint.project.resources.resources import Resources
+from backendlint.project.rows.associations import Associations
 from backendlint.project.taint import Taint
-from backendlint.project.timeouts import Timeouts
+from backendlint.project.waiting.fanout import Fanouts
+from backendlint.project.waiting.retries import Retries
+from backendlint.project.waiting.timeouts import Timeouts
+from backendlint.project.web.params import Params
 
 if TYPE_CHECKING:
     from backendlint.findings.model import Location
-    from backendlint.project.access import Access
-    from backendlint.project.caches import Caches
-    from backendlint.project.credentials import Credentials
     from backendlint.project.data import Data
-    from backendlint.project.dependencies import Dependencies
-    from backendlint.project.errorhandlers import Registration
-    from backendlint.project.failures import Failures
-    from backendlint.project.inrequest import InRequest
+    from backendlint.project.errors.errorhandlers import Registration
+    from backendlint.project.errors.failures import Failures
+    from backendlint.project.graph.inrequest import InRequest
+    from backendlint.project.graph.programs import Importers
     from backendlint.project.layers import Layers
-    from backendlint.project.lazyreads import LazyReads
-    from backendlint.project.lifecycle import Lifecycle
-    from backendlint.project.literals import Literals
-    from backendlint.project.locks import Locks
-    from backendlint.project.longwork import LongWorks
-    from backendlint.project.origins import Origins
-    from backendlint.project.percall import PerCall
-    from backendlint.project.programs import Importers
-    from backendlint.project.queries import Queries
-    from backendlint.project.races import Raced
+    from backendlint.project.loops.caches import Caches
+    from backendlint.project.resources.lifecycle import Lifecycle
+    from backendlint.project.resources.percall import PerCall
     from backendlint.project.routes import Application, Endpoints, Route
-    from backendlint.project.sequences import Sequences
-    from backendlint.project.transactions import Transactions
-    from backendlint.project.waits import Waits
-    from backendlint.project.writes import Writes
+    from backendlint.project.rows.lazyreads import LazyReads
+    from backendlint.project.rows.origins import Origins
+    from backendlint.project.rows.queries import Queries
+    from backendlint.project.rows.races import Raced
+    from backendlint.project.rows.transactions import Transactions
+    from backendlint.project.rows.writes import Writes
+    from backendlint.project.values.literals import Literals
+    from backendlint.project.waiting.dependencies import Dependencies
+    from backendlint.project.waiting.locks import Locks
+    from backendlint.project.waiting.longwork import LongWorks
+    from backendlint.project.waiting.sequences import Sequences
+    from backendlint.project.waiting.waits import Waits
+    from backendlint.project.web.access import Access
+    from backendlint.project.web.credentials import Credentials
 
 
 class Project:
@@ -207,7 +207,7 @@ class Project:
 
     def constants(self, fn: Fn, vid: Vid, depth: int = 8) -> list[object] | None:
         """All constants that a value may be, followed through names, other files and branches; None if it may be anything else."""
-        from backendlint.project.constants import constants
+        from backendlint.project.values.constants import constants
 
         return constants(self, fn, vid, depth)
 
@@ -252,7 +252,7 @@ class Project:
     @cached_property
     def importers(self) -> Importers:
         """Which modules only programs that are run by hand import."""
-        from backendlint.project.programs import Importers
+        from backendlint.project.graph.programs import Importers
 
         return Importers(self)
 
@@ -306,7 +306,7 @@ class Project:
     @cached_property
     def literals(self) -> Literals:
         """Text literals, and the names that they are given."""
-        from backendlint.project.literals import Literals
+        from backendlint.project.values.literals import Literals
 
         return Literals(self)
 
@@ -320,21 +320,21 @@ class Project:
     @cached_property
     def writes(self) -> Writes:
         """Which code changes which stored data."""
-        from backendlint.project.writes import Writes
+        from backendlint.project.rows.writes import Writes
 
         return Writes(self)
 
     @cached_property
     def access(self) -> Access:
         """Who may call a route."""
-        from backendlint.project.access import Access
+        from backendlint.project.web.access import Access
 
         return Access(self)
 
     @cached_property
     def credentials(self) -> Credentials:
         """By what callers show who they are."""
-        from backendlint.project.credentials import Credentials
+        from backendlint.project.web.credentials import Credentials
 
         return Credentials(self)
 
@@ -369,20 +369,20 @@ class Project:
 
     def exception_kind(self, name: str) -> str:
         """What an exception class means by the library models, through its bases: infrastructure, http, not-found ... or ""."""
-        from backendlint.project.exception_kinds import kind_of
+        from backendlint.project.errors.exception_kinds import kind_of
 
         return kind_of(self, name)
 
     @cached_property
     def conflict_errors(self) -> dict[str, set[str]]:
         """The project's own exceptions for a violated constraint, with the functions that raise them."""
-        from backendlint.project.conflicts import conflict_errors
+        from backendlint.project.errors.conflicts import conflict_errors
 
         return conflict_errors(self)
 
     def checked_inserts(self, fn: Fn) -> tuple[Raced, ...]:
         """A function's inserts of rows that were looked for and not found."""
-        from backendlint.project.races import checks_before_insert
+        from backendlint.project.rows.races import checks_before_insert
 
         return checks_before_insert(self, fn)
 
@@ -399,112 +399,112 @@ class Project:
     @cached_property
     def error_paths(self) -> Failures:
         """What becomes of exceptions."""
-        from backendlint.project.failures import Failures
+        from backendlint.project.errors.failures import Failures
 
         return Failures(self)
 
     @cached_property
     def origins(self) -> Origins:
         """Which queries entities come from."""
-        from backendlint.project.origins import Origins
+        from backendlint.project.rows.origins import Origins
 
         return Origins(self)
 
     @cached_property
     def lazy_reads(self) -> LazyReads:
         """Which relations are read once for each item."""
-        from backendlint.project.lazyreads import LazyReads
+        from backendlint.project.rows.lazyreads import LazyReads
 
         return LazyReads(self)
 
     @cached_property
     def queries(self) -> Queries:
         """Which code asks the database."""
-        from backendlint.project.queries import Queries
+        from backendlint.project.rows.queries import Queries
 
         return Queries(self)
 
     @cached_property
     def transactions(self) -> Transactions:
         """Where transactions are open."""
-        from backendlint.project.transactions import Transactions
+        from backendlint.project.rows.transactions import Transactions
 
         return Transactions(self)
 
     @cached_property
     def caches(self) -> Caches:
         """Which caches go wrong."""
-        from backendlint.project.caches import Caches
+        from backendlint.project.loops.caches import Caches
 
         return Caches(self)
 
     @cached_property
     def dependencies(self) -> Dependencies:
         """What the project depends on at run time, and how each call is protected."""
-        from backendlint.project.dependencies import Dependencies
+        from backendlint.project.waiting.dependencies import Dependencies
 
         return Dependencies(self)
 
     @cached_property
     def in_request(self) -> InRequest:
         """What runs while a client waits."""
-        from backendlint.project.inrequest import InRequest
+        from backendlint.project.graph.inrequest import InRequest
 
         return InRequest(self)
 
     @cached_property
     def long_works(self) -> LongWorks:
         """What takes long while a client waits."""
-        from backendlint.project.longwork import LongWorks
+        from backendlint.project.waiting.longwork import LongWorks
 
         return LongWorks(self)
 
     @cached_property
     def lifecycle(self) -> Lifecycle:
         """What start-up starts and shutdown does not close."""
-        from backendlint.project.lifecycle import Lifecycle
+        from backendlint.project.resources.lifecycle import Lifecycle
 
         return Lifecycle(self)
 
     @cached_property
     def sequences(self) -> Sequences:
         """Which awaits follow one another without need."""
-        from backendlint.project.sequences import Sequences
+        from backendlint.project.waiting.sequences import Sequences
 
         return Sequences(self)
 
     @cached_property
     def locks(self) -> Locks:
         """Which thread locks are held across an await."""
-        from backendlint.project.locks import Locks
+        from backendlint.project.waiting.locks import Locks
 
         return Locks(self)
 
     @cached_property
     def per_call(self) -> PerCall:
         """What is made for each call instead of once."""
-        from backendlint.project.percall import PerCall
+        from backendlint.project.resources.percall import PerCall
 
         return PerCall(self)
 
     @cached_property
     def waits(self) -> Waits:
         """How long functions and endpoints can wait at worst."""
-        from backendlint.project.waits import Waits
+        from backendlint.project.waiting.waits import Waits
 
         return Waits(self)
 
     @cached_property
     def error_registrations(self) -> list[Registration]:
         """What error handlers are registered for."""
-        from backendlint.project.errorhandlers import registrations
+        from backendlint.project.errors.errorhandlers import registrations
 
         return registrations(self)
 
     @cached_property
     def error_handlers(self) -> dict[str, tuple[Ref, ...]]:
         """Functions that turn exceptions into responses, with the exceptions' classes."""
-        from backendlint.project.errorhandlers import error_handlers
+        from backendlint.project.errors.errorhandlers import error_handlers
 
         return error_handlers(self)
 

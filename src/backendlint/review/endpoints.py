@@ -7,11 +7,11 @@ from collections import deque
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
-from backendlint.project.answers import answers
-from backendlint.project.decorators import decorator_models
 from backendlint.project.entities import Fn
-from backendlint.project.loops import LOOPS
+from backendlint.project.linking.decorators import decorator_models
+from backendlint.project.loops.loops import LOOPS
 from backendlint.project.routes import Route
+from backendlint.project.web.answers import answers
 from backendlint.review.model import Endpoint
 
 if TYPE_CHECKING:

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, NamedTuple
 from urllib.parse import urlsplit
 
 from backendlint.facts.model import Vid
-from backendlint.project.effects import Site
 from backendlint.project.entities import Fn
+from backendlint.project.graph.effects import Site
 
 if TYPE_CHECKING:
     from backendlint.project.model import Project

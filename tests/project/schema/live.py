@@ -17,9 +17,9 @@ from typing import Any
 
 from backendlint.facts.extract import extract
 from backendlint.facts.model import FileFacts
-from backendlint.project.libraries import Libraries
-from backendlint.project.libraries_compile import compile_files
-from backendlint.project.modules import Modules
+from backendlint.project.libraries.compile import compile_files
+from backendlint.project.libraries.lookup import Libraries
+from backendlint.project.linking.modules import Modules
 from backendlint.project.schema.links import ModuleLinks
 from backendlint.project.schema.model import Schema, Table
 from backendlint.project.schema.types import base, family, length, normalise

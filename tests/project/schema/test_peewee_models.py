@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from building import build, fn
 
-from backendlint.project.uniqueness import stopped_by
+from backendlint.project.rows.uniqueness import stopped_by
 
 FIELDS = """
     from peewee import ForeignKeyField, TextField

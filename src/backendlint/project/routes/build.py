@@ -8,12 +8,12 @@ from typing import TYPE_CHECKING
 
 from backendlint.facts.model import Call
 from backendlint.findings.model import Location
-from backendlint.project.calls import arguments
-from backendlint.project.decorators import Decoration, class_decorations, decorations, wrapped_around
 from backendlint.project.entities import Cls, Fn, Ref
-from backendlint.project.filledin import of_action
-from backendlint.project.libraries_model import Arg, DecoratorModel
-from backendlint.project.libraries_model import Route as RouteModel
+from backendlint.project.graph.calls import arguments
+from backendlint.project.libraries.model import Arg, DecoratorModel
+from backendlint.project.libraries.model import Route as RouteModel
+from backendlint.project.linking.decorators import Decoration, class_decorations, decorations, wrapped_around
+from backendlint.project.linking.filledin import of_action
 from backendlint.project.routes.collect import Registrations
 from backendlint.project.routes.handlers import (
     METHODS,

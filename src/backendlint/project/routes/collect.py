@@ -7,11 +7,12 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from backendlint.facts.model import Call, Vid
-from backendlint.project.binding import receiver
-from backendlint.project.calls import arguments
 from backendlint.project.entities import Fn, Ref
-from backendlint.project.libraries_model import Arg, CallModel, Mount
-from backendlint.project.libraries_model import Route as RouteModel
+from backendlint.project.graph.calls import arguments
+from backendlint.project.libraries.model import Arg, CallModel, Mount
+from backendlint.project.libraries.model import Route as RouteModel
+from backendlint.project.linking.binding import receiver
+from backendlint.project.linking.variables import of_all_modules
 from backendlint.project.routes.forwarded import Forwarding
 from backendlint.project.routes.holders import Holder, Key, Mounted, is_hidden
 from backendlint.project.routes.injected import Injected
@@ -21,7 +22,6 @@ from backendlint.project.routes.origins import Origins
 from backendlint.project.routes.reading import Reading
 from backendlint.project.routes.registering import SAYING, Registering, models_of, overridden, registering
 from backendlint.project.routes.tabled import Looping
-from backendlint.project.variables import of_all_modules
 
 if TYPE_CHECKING:
     from backendlint.project.model import Project

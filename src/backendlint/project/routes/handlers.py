@@ -6,8 +6,8 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 from backendlint.facts.model import Call
-from backendlint.project.calls import arguments
 from backendlint.project.entities import Cls, Fn
+from backendlint.project.graph.calls import arguments
 from backendlint.project.routes.model import Entry
 from backendlint.project.routes.reading import strings
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from backendlint.facts.model import Call, Span, Vid
 from backendlint.findings.model import Location
 from backendlint.project.entities import Fn, Ref
-from backendlint.project.libraries_model import App
+from backendlint.project.libraries.model import App
 from backendlint.project.routes.model import Entry, Origin
 
 Key = tuple[str, Vid]

@@ -5,10 +5,10 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from backendlint.facts.model import Call, Vid
-from backendlint.project.calls import Edge, arguments
-from backendlint.project.certain import given, ruled_out
 from backendlint.project.entities import Fn
-from backendlint.project.libraries_model import Mount
+from backendlint.project.graph.calls import Edge, arguments
+from backendlint.project.graph.certain import given, ruled_out
+from backendlint.project.libraries.model import Mount
 from backendlint.project.routes.holders import Holder, Key
 from backendlint.project.routes.model import UNKNOWN
 from backendlint.project.routes.uses import Use, parameter, uses

@@ -6,10 +6,10 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 from backendlint.facts.model import Vid
-from backendlint.project.calls import arguments
 from backendlint.project.entities import Fn, Ref
+from backendlint.project.graph.calls import arguments
+from backendlint.project.linking.variables import variable
 from backendlint.project.routes.params import injected
-from backendlint.project.variables import variable
 
 if TYPE_CHECKING:
     from backendlint.project.model import Project

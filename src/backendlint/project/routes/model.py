@@ -9,8 +9,8 @@ from typing import NamedTuple
 from backendlint.facts.model import Call, Vid
 from backendlint.findings.model import Location
 from backendlint.project.entities import Cls, Fn, Ref
-from backendlint.project.libraries_model import App, DecoratorModel
-from backendlint.project.libraries_model import Route as RouteModel
+from backendlint.project.libraries.model import App, DecoratorModel
+from backendlint.project.libraries.model import Route as RouteModel
 from backendlint.project.routes.paths import names_in
 
 UNKNOWN = "{?}"

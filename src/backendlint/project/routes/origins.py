@@ -6,10 +6,10 @@ from collections.abc import Iterable, Iterator
 from typing import TYPE_CHECKING
 
 from backendlint.facts.model import Call, Value, Vid
-from backendlint.project.binding import SAME, handed_back, unchanged
 from backendlint.project.entities import Fn
+from backendlint.project.linking.binding import SAME, handed_back, unchanged
+from backendlint.project.linking.variables import variable
 from backendlint.project.routes.model import Origin
-from backendlint.project.variables import variable
 
 if TYPE_CHECKING:
     from backendlint.project.model import Project

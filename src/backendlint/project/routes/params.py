@@ -6,11 +6,11 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 from backendlint.facts.model import Call, Param, Vid
-from backendlint.project.calls import arguments
 from backendlint.project.entities import Cls, Fn, Ref
+from backendlint.project.graph.calls import arguments
+from backendlint.project.linking.variables import variable
 from backendlint.project.routes import paths
 from backendlint.project.routes.model import RouteParam
-from backendlint.project.variables import variable
 
 if TYPE_CHECKING:
     from backendlint.project.model import Project

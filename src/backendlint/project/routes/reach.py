@@ -39,7 +39,7 @@ class Endpoints:
 
     def only_for_admins(self, fqn: str) -> bool:
         """Whether routes lead to a function, and all of them are for those who run the service."""
-        from backendlint.project.webapi import for_admins
+        from backendlint.project.web.webapi import for_admins
 
         routes = self.leading_to(fqn)
         return bool(routes) and all(map(for_admins, routes))

@@ -6,13 +6,13 @@ from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING
 
 from backendlint.facts.model import Call, Vid
-from backendlint.project.binding import unchanged
-from backendlint.project.calls import arguments
 from backendlint.project.entities import Fn, Ref
-from backendlint.project.libraries_model import Arg
-from backendlint.project.libraries_model import Route as RouteModel
+from backendlint.project.graph.calls import arguments
+from backendlint.project.libraries.model import Arg
+from backendlint.project.libraries.model import Route as RouteModel
+from backendlint.project.linking.binding import unchanged
+from backendlint.project.linking.variables import variable
 from backendlint.project.routes.model import UNKNOWN
-from backendlint.project.variables import variable
 
 if TYPE_CHECKING:
     from backendlint.project.model import Project

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from backendlint.facts.model import Call
 from backendlint.project.entities import Fn
-from backendlint.project.libraries_model import CallModel
+from backendlint.project.libraries.model import CallModel
 
 if TYPE_CHECKING:
     from backendlint.project.model import Project

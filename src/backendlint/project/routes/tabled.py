@@ -6,13 +6,13 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING, NamedTuple
 
 from backendlint.facts.model import Call, Vid
-from backendlint.project.calls import arguments
 from backendlint.project.entities import Fn, Ref
-from backendlint.project.libraries_model import Arg
-from backendlint.project.libraries_model import Route as RouteModel
+from backendlint.project.graph.calls import arguments
+from backendlint.project.libraries.model import Arg
+from backendlint.project.libraries.model import Route as RouteModel
 from backendlint.project.routes.model import UNKNOWN, Entry, Origin
 from backendlint.project.routes.uses import Place, Use, parameter, uses
-from backendlint.project.tables import entries
+from backendlint.project.values.tables import entries
 
 if TYPE_CHECKING:
     from backendlint.project.routes.collect import Registrations

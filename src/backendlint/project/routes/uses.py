@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from backendlint.facts.model import Call, Vid
-from backendlint.project.binding import SAME
 from backendlint.project.entities import Fn
+from backendlint.project.linking.binding import SAME
 
 if TYPE_CHECKING:
     from backendlint.project.model import Project

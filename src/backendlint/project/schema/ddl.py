@@ -10,7 +10,7 @@ from backendlint.project.schema import operations as ops
 from backendlint.project.schema.ddl_alter import read_alter_table, read_index
 from backendlint.project.schema.ddl_table import Reader, Where, read_table, split_commas, split_name
 from backendlint.project.schema.model import Column, Table
-from backendlint.project.sqllex import Token, blank_psql, statements
+from backendlint.project.values.sqllex import Token, blank_psql, statements
 
 _HEADS = ("ALTER", "CREATE", "DROP")
 _OPENERS = ("BEGIN", "THEN", "ELSE", "LOOP")

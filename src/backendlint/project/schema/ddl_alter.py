@@ -9,7 +9,7 @@ from backendlint.project.schema import operations as ops
 from backendlint.project.schema.ddl_table import Reader, index_of, read_column, read_constraint, split_commas
 from backendlint.project.schema.model import Check, Constraint, ForeignKey, Index, Unique
 from backendlint.project.schema.types import normalise
-from backendlint.project.sqllex import Token
+from backendlint.project.values.sqllex import Token
 
 _CONSTRAINT_WORDS = ("CONSTRAINT", "UNIQUE", "FOREIGN", "CHECK", "PRIMARY", "EXCLUDE")
 _INDEX_WORDS = ("INDEX", "KEY", "FULLTEXT", "SPATIAL")

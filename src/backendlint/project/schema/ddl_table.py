@@ -8,7 +8,7 @@ from dataclasses import dataclass, field, replace
 from backendlint.findings.model import Location
 from backendlint.project.schema.model import Check, Column, Constraint, ForeignKey, Index, Table, Unique
 from backendlint.project.schema.types import normalise
-from backendlint.project.sqllex import Token
+from backendlint.project.values.sqllex import Token
 
 Where = Callable[[int, int], Location | None]
 """From offsets (start, end) in the SQL text to the place in the file."""

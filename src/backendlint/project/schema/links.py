@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from backendlint.facts.model import ClassFacts, FileFacts
-from backendlint.project.modules import Modules, Target
+from backendlint.project.linking.modules import Modules, Target
 from backendlint.project.schema.reading import Node
 
 

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 from backendlint.findings.model import Step
-from backendlint.project.sqllex import tokens
+from backendlint.project.values.sqllex import tokens
 
 if TYPE_CHECKING:
     from backendlint.project.model import Project

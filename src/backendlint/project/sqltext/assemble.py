@@ -10,9 +10,9 @@ from dataclasses import dataclass, field
 from backendlint.facts.model import Span
 from backendlint.findings.model import Location
 from backendlint.project.entities import Fn
-from backendlint.project.sqllex import Token, tokens
 from backendlint.project.sqltext.literals import Char, characters
 from backendlint.project.sqltext.pieces import Piece, Pieces
+from backendlint.project.values.sqllex import Token, tokens
 
 HOLE = re.compile(r"hole_\d+_|^\$[A-Za-z_]")
 """Names that stand for what is not known, and those that web.py fills in (`$name`); no rule may judge what contains one."""

@@ -7,7 +7,7 @@ import re
 from collections.abc import Callable
 from itertools import pairwise
 
-from backendlint.project.sqllex import Token, tokens
+from backendlint.project.values.sqllex import Token, tokens
 
 _START = re.compile(
     r"\s*(?:--[^\n]*\n\s*|/\*.*?\*/\s*|\(\s*)*"

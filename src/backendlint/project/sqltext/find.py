@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING
 
 from backendlint.facts.model import Call, Vid
 from backendlint.findings.model import Location
-from backendlint.project.calls import arguments
 from backendlint.project.entities import Fn
-from backendlint.project.libraries_model import CallModel
+from backendlint.project.graph.calls import arguments
+from backendlint.project.libraries.model import CallModel
 from backendlint.project.sqltext.assemble import Assembled, Hole, SourceMap, assemble
 from backendlint.project.sqltext.detect import is_statement, may_be_sql, starts_like_sql
 from backendlint.project.sqltext.dialects import file_dialect

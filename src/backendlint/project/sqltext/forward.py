@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from backendlint.facts.model import Call, Vid
 from backendlint.findings.model import Location
-from backendlint.project.binding import bind
-from backendlint.project.calls import Edge
 from backendlint.project.entities import Fn
+from backendlint.project.graph.calls import Edge
+from backendlint.project.linking.binding import bind
 
 if TYPE_CHECKING:
     from backendlint.project.model import Project

@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING
 from backendlint.facts.model import Vid
 from backendlint.findings.model import Location
 from backendlint.project.entities import Fn
+from backendlint.project.linking.variables import display
 from backendlint.project.sqltext.places import place_in
-from backendlint.project.uses import ingredients
-from backendlint.project.variables import display
+from backendlint.project.values.uses import ingredients
 
 if TYPE_CHECKING:
     from backendlint.project.model import Project

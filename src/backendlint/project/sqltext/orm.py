@@ -14,7 +14,7 @@ from backendlint.project.schema.model import Column, Table
 from backendlint.project.sqltext.annotations import annotated
 from backendlint.project.sqltext.ormtables import Tables
 from backendlint.project.sqltext.shared import added, handed_out, narrowed_before
-from backendlint.project.uses import operands
+from backendlint.project.values.uses import operands
 
 if TYPE_CHECKING:
     from backendlint.project.model import Project

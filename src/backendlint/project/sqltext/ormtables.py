@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from backendlint.facts.model import Call, Vid
-from backendlint.project.binding import object_root
 from backendlint.project.entities import Fn
+from backendlint.project.linking.binding import object_root
 from backendlint.project.schema import types
 from backendlint.project.schema.django_state import Model
 from backendlint.project.schema.model import Column, Table

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from backendlint.facts.model import Call
 from backendlint.project.entities import Fn
-from backendlint.project.sqllex import Token
-from backendlint.project.transactions import exclusive
+from backendlint.project.rows.transactions import exclusive
+from backendlint.project.values.sqllex import Token
 
 if TYPE_CHECKING:
     from backendlint.project.sqltext.statements import Statement

@@ -6,8 +6,8 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 from backendlint.facts.model import Call, Vid
-from backendlint.project.binding import object_root, receiver
 from backendlint.project.entities import Fn
+from backendlint.project.linking.binding import object_root, receiver
 from backendlint.project.sqltext.ormtables import MANAGERS
 
 if TYPE_CHECKING:

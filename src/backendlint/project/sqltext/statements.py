@@ -14,10 +14,10 @@ from backendlint.findings.model import Edit, Fix, Hit, Location, Step
 from backendlint.project.entities import Fn
 from backendlint.project.schema.history import is_migration_path
 from backendlint.project.schema.model import Schema, Table
-from backendlint.project.sqllex import Token, blank_psql
-from backendlint.project.sqllex import statements as split
 from backendlint.project.sqltext.assemble import HOLE, Hole
 from backendlint.project.sqltext.find import SqlText
+from backendlint.project.values.sqllex import Token, blank_psql
+from backendlint.project.values.sqllex import statements as split
 
 if TYPE_CHECKING:
     from sqlglot import exp

@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, NamedTuple
 
 from backendlint.facts.model import Call, Value, Vid
-from backendlint.project.binding import chained_calls, receiver
 from backendlint.project.entities import Fn
+from backendlint.project.linking.binding import chained_calls, receiver
 from backendlint.project.taint import labels as lb
 from backendlint.project.taint.labels import Path
 

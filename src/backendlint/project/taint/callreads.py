@@ -7,12 +7,12 @@ from functools import cached_property
 from typing import TYPE_CHECKING
 
 from backendlint.facts.model import Call, Span, Value, Vid
-from backendlint.project.binding import Bound, below, bind, fits, receiver
-from backendlint.project.calls import arguments
-from backendlint.project.conditions import holds
 from backendlint.project.entities import Cls, Fn, Ref
-from backendlint.project.handed import handed
-from backendlint.project.libraries_model import CallModel
+from backendlint.project.graph.calls import arguments
+from backendlint.project.libraries.conditions import holds
+from backendlint.project.libraries.model import CallModel
+from backendlint.project.linking.binding import Bound, below, bind, fits, receiver
+from backendlint.project.linking.handed import handed
 from backendlint.project.taint import labels as lb
 from backendlint.project.taint.containers import composite
 from backendlint.project.taint.declared import SENT, takes_extra

@@ -6,10 +6,10 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 from backendlint.facts.model import Call, Value, Vid
-from backendlint.project.binding import object_root
-from backendlint.project.calls import arguments
 from backendlint.project.entities import Cls, Fn, Ref
-from backendlint.project.filled import VALIDATED
+from backendlint.project.graph.calls import arguments
+from backendlint.project.linking.binding import object_root
+from backendlint.project.loops.filled import VALIDATED
 from backendlint.project.routes.params import annotated_type
 from backendlint.project.schema.types import base, family
 from backendlint.project.taint.labels import Path

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from backendlint.facts.model import Vid
 from backendlint.project.entities import Fn
-from backendlint.project.loops import plain
+from backendlint.project.loops.loops import plain
 
 _DEPTH = 6
 

@@ -9,13 +9,13 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from backendlint.facts.model import Call, Value, Vid
-from backendlint.project.binding import bind, receiver
 from backendlint.project.entities import Fn
-from backendlint.project.literals import name_of_value
-from backendlint.project.loops import plain
+from backendlint.project.linking.binding import bind, receiver
+from backendlint.project.linking.variables import variable
+from backendlint.project.loops.loops import plain
 from backendlint.project.taint.flows import Flow, Hop
 from backendlint.project.taint.naming import identifier_words, place_words, sensitive, speaks_about
-from backendlint.project.variables import variable
+from backendlint.project.values.literals import name_of_value
 
 if TYPE_CHECKING:
     from backendlint.project.model import Project

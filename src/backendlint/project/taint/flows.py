@@ -10,13 +10,14 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from backendlint.facts.model import Call, Vid
 from backendlint.findings.model import Location, Step
-from backendlint.project.binding import as_run, below, bind, receiver
-from backendlint.project.calls import Edge
-from backendlint.project.certain import Given, Present, given, ruled_out
 from backendlint.project.entities import Cls, Fn
-from backendlint.project.leaving import Leaving
-from backendlint.project.libraries_model import AttributeModel
-from backendlint.project.loglines import LogLines
+from backendlint.project.errors.loglines import LogLines
+from backendlint.project.graph.calls import Edge
+from backendlint.project.graph.certain import Given, Present, given, ruled_out
+from backendlint.project.graph.leaving import Leaving
+from backendlint.project.libraries.model import AttributeModel
+from backendlint.project.linking.binding import as_run, below, bind, receiver
+from backendlint.project.linking.variables import variable
 from backendlint.project.routes.params import within_segment
 from backendlint.project.taint import labels as lb
 from backendlint.project.taint.barren import Search, State
@@ -28,7 +29,6 @@ from backendlint.project.taint.reads import Reader
 from backendlint.project.taint.sinks import RESPONSE, SinkSite, find_assignments, find_sinks
 from backendlint.project.taint.stored import Stored
 from backendlint.project.templates.raw import RawTemplates
-from backendlint.project.variables import variable
 
 if TYPE_CHECKING:
     from backendlint.project.model import Project

@@ -6,9 +6,9 @@ import re
 from typing import TYPE_CHECKING
 
 from backendlint.facts.model import Call, Return, Vid
-from backendlint.project.calls import arguments
 from backendlint.project.entities import Fn
-from backendlint.project.libraries_model import Guard
+from backendlint.project.graph.calls import arguments
+from backendlint.project.libraries.model import Guard
 from backendlint.project.taint import labels as lb
 from backendlint.project.taint.addresses import Addresses
 from backendlint.project.taint.asked import columns_sought, sought_by

@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING
 
 from backendlint.facts.model import Vid
 from backendlint.project.entities import Cls, Fn, Ref
-from backendlint.project.secrets import secret_like
 from backendlint.project.taint.naming import identifier_words, sensitive
-from backendlint.project.uses import operands
+from backendlint.project.values.secrets import secret_like
+from backendlint.project.values.uses import operands
 
 if TYPE_CHECKING:
     from backendlint.project.model import Project

@@ -6,8 +6,8 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 from backendlint.facts.model import Call, Vid
-from backendlint.project.calls import argument_of, arguments
 from backendlint.project.entities import Fn
+from backendlint.project.graph.calls import argument_of, arguments
 from backendlint.project.routes.status import status_of
 
 if TYPE_CHECKING:

@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from backendlint.facts.model import Call, Vid
-from backendlint.project.binding import unchanged
 from backendlint.project.entities import Fn
+from backendlint.project.linking.binding import unchanged
 from backendlint.project.taint import labels as lb
 from backendlint.project.taint.labels import KEYS, NONE, Labels, Path
 

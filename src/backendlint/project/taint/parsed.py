@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from backendlint.facts.model import Call, Vid
-from backendlint.project.binding import bind
 from backendlint.project.entities import Fn, Ref
+from backendlint.project.linking.binding import bind
 
 if TYPE_CHECKING:
     from backendlint.project.model import Project

@@ -6,9 +6,9 @@ from collections.abc import Iterable, Iterator
 from typing import TYPE_CHECKING
 
 from backendlint.facts.model import Call, Vid
-from backendlint.project.binding import bind
 from backendlint.project.entities import Cls, Fn, Ref
-from backendlint.project.errorhandlers import exception_parameter
+from backendlint.project.errors.errorhandlers import exception_parameter
+from backendlint.project.linking.binding import bind
 from backendlint.project.taint.labels import Path
 
 if TYPE_CHECKING:

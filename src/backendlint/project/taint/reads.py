@@ -7,12 +7,11 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from backendlint.facts.model import Value, Vid
-from backendlint.project.decorators import is_job
 from backendlint.project.entities import Fn, Ref
-from backendlint.project.errorhandlers import exception_parameter
-from backendlint.project.filled import VALIDATED
-from backendlint.project.libraries_model import AttributeModel
-from backendlint.project.params import suppliers
+from backendlint.project.errors.errorhandlers import exception_parameter
+from backendlint.project.libraries.model import AttributeModel
+from backendlint.project.linking.decorators import is_job
+from backendlint.project.loops.filled import VALIDATED
 from backendlint.project.routes.params import markers
 from backendlint.project.taint import labels as lb
 from backendlint.project.taint.callreads import CallReads
@@ -31,6 +30,7 @@ from backendlint.project.taint.substitutions import LINES
 from backendlint.project.taint.templates import Templates
 from backendlint.project.taint.uploads import are_files, holds_files, kept_file, opened
 from backendlint.project.taint.urls import Urls
+from backendlint.project.web.params import suppliers
 
 if TYPE_CHECKING:
     from backendlint.project.model import Project

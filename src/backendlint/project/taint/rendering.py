@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from backendlint.facts.model import Call, Vid
-from backendlint.project.decorators import is_data_class
 from backendlint.project.entities import Cls, Fn, Ref
+from backendlint.project.linking.decorators import is_data_class
 from backendlint.project.taint import labels as lb
 from backendlint.project.taint.labels import NONE, Labels
 from backendlint.project.taint.substitutions import LINES

@@ -6,8 +6,8 @@ import re
 from typing import TYPE_CHECKING
 
 from backendlint.facts.model import Call
-from backendlint.project.binding import object_root, receiver
 from backendlint.project.entities import Fn
+from backendlint.project.linking.binding import object_root, receiver
 
 if TYPE_CHECKING:
     from backendlint.project.model import Project

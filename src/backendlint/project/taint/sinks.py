@@ -7,18 +7,18 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING, NamedTuple
 
 from backendlint.facts.model import Call, Store, Value, Vid
-from backendlint.project.calls import arguments
-from backendlint.project.conditions import holds
-from backendlint.project.decorators import decorator_models
 from backendlint.project.entities import Fn, Ref
-from backendlint.project.libraries_model import Arg, AttributeModel, CallModel, Sink
-from backendlint.project.params import is_serverless
-from backendlint.project.requests import made_by_schema
+from backendlint.project.graph.calls import arguments
+from backendlint.project.libraries.conditions import holds
+from backendlint.project.libraries.model import Arg, AttributeModel, CallModel, Sink
+from backendlint.project.linking.decorators import decorator_models
 from backendlint.project.taint.containers import beginnings, grown_from
 from backendlint.project.taint.labels import Path
 from backendlint.project.taint.locations import located
 from backendlint.project.taint.raised import sent_arguments, shown_parts
 from backendlint.project.taint.uploads import are_files
+from backendlint.project.web.params import is_serverless
+from backendlint.project.web.requests import made_by_schema
 
 if TYPE_CHECKING:
     from backendlint.project.model import Project

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from backendlint.facts.model import Call
 from backendlint.project.entities import Fn
-from backendlint.project.libraries_model import CallModel
+from backendlint.project.libraries.model import CallModel
 
 _CONNECTS = frozenset({"connect", "connect_ex", "create_connection"})
 _SERVES = frozenset({"bind", "listen", "accept"})

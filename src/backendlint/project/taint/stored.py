@@ -6,10 +6,10 @@ from collections.abc import Collection, Iterator, Sequence
 from typing import TYPE_CHECKING
 
 from backendlint.facts.model import Call, Value, Vid
-from backendlint.project.binding import below, bind
-from backendlint.project.calls import Edge
-from backendlint.project.certain import Given, given, ruled_out, truth
 from backendlint.project.entities import Fn
+from backendlint.project.graph.calls import Edge
+from backendlint.project.graph.certain import Given, given, ruled_out, truth
+from backendlint.project.linking.binding import below, bind
 from backendlint.project.taint import labels as lb
 from backendlint.project.taint.asked import Asked, Place, place
 from backendlint.project.taint.labels import Labels, Path

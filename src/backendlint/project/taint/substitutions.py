@@ -6,10 +6,10 @@ from typing import TYPE_CHECKING
 
 from backendlint.facts.model import Call, Vid
 from backendlint.project.entities import Fn
-from backendlint.project.libraries_model import CallModel
+from backendlint.project.libraries.model import CallModel
+from backendlint.project.linking.variables import variable
 from backendlint.project.taint.labels import DOUBLED, Path
 from backendlint.project.taint.patterns import Kinds, removes
-from backendlint.project.variables import variable
 
 if TYPE_CHECKING:
     from backendlint.project.model import Project

@@ -13,9 +13,9 @@ from typing import TYPE_CHECKING, NamedTuple
 from backendlint.facts.model import Call, Value, Vid
 from backendlint.facts.percent import PERCENT
 from backendlint.project.entities import Fn
+from backendlint.project.linking.variables import variable
 from backendlint.project.taint import labels as lb
 from backendlint.project.taint.labels import NONE, Labels
-from backendlint.project.variables import variable
 
 if TYPE_CHECKING:
     from backendlint.project.taint.reads import Reader

@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from backendlint.facts.model import Call, Span, Value, Vid
 from backendlint.findings.model import Location
-from backendlint.project.binding import bind
 from backendlint.project.entities import Fn
+from backendlint.project.linking.binding import bind
 from backendlint.project.taint.labels import HIDDEN
 from backendlint.project.taint.naming import identifier_words, names_key
 from backendlint.project.taint.sinks import SinkSite

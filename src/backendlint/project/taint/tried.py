@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from backendlint.facts.model import Call
 from backendlint.project.entities import Fn
-from backendlint.project.uses import ingredients
+from backendlint.project.values.uses import ingredients
 
 
 def raises_on(fn: Fn, block: int) -> bool:

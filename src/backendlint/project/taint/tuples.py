@@ -6,10 +6,10 @@ from typing import TYPE_CHECKING
 
 from backendlint.facts.model import Call, Vid
 from backendlint.project.entities import Fn
-from backendlint.project.namedtuples import MAKER, fields_of
+from backendlint.project.linking.namedtuples import MAKER, fields_of
+from backendlint.project.linking.variables import variable
 from backendlint.project.taint import labels as lb
 from backendlint.project.taint.labels import NONE, Labels, Path
-from backendlint.project.variables import variable
 
 if TYPE_CHECKING:
     from backendlint.project.taint.reads import Reader

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from backendlint.facts.model import Call, Vid
 from backendlint.project.entities import Fn
-from backendlint.project.libraries_model import AttributeModel
+from backendlint.project.libraries.model import AttributeModel
 from backendlint.project.taint import labels as lb
 from backendlint.project.taint.labels import Labels
 

@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from backendlint.findings.model import Location, Step
 from backendlint.project.entities import Cls, Fn, Ref
-from backendlint.project.loaders import NOTHING, Loads, together
-from backendlint.project.loops import few
-from backendlint.project.managedrows import managed_path
-from backendlint.project.origins import Origin, Path
+from backendlint.project.loops.loops import few
+from backendlint.project.rows.loaders import NOTHING, Loads, together
+from backendlint.project.rows.managedrows import managed_path
+from backendlint.project.rows.origins import Origin, Path
 from backendlint.project.templates.expand import Seen, Templates
 from backendlint.project.templates.syntax import EACH
 from backendlint.project.templates.views import Passed, Rendering, entity_of, renderings

@@ -9,11 +9,11 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from backendlint.facts.model import Call, Vid
 from backendlint.project.entities import Fn
-from backendlint.project.libraries_model import CallModel
+from backendlint.project.libraries.model import CallModel
 from backendlint.project.templates.expand import Templates
 from backendlint.project.templates.syntax import EACH
 from backendlint.project.templates.views import filled, named
-from backendlint.project.uses import operands
+from backendlint.project.values.uses import operands
 
 if TYPE_CHECKING:
     from backendlint.project.model import Project

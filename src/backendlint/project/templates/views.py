@@ -7,10 +7,10 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, NamedTuple
 
 from backendlint.facts.model import Call, Span, Value, Vid
-from backendlint.project.binding import receiver
-from backendlint.project.calls import arguments
 from backendlint.project.entities import Cls, Fn
-from backendlint.project.libraries_model import Arg, Renders
+from backendlint.project.graph.calls import arguments
+from backendlint.project.libraries.model import Arg, Renders
+from backendlint.project.linking.binding import receiver
 
 if TYPE_CHECKING:
     from backendlint.project.model import Project

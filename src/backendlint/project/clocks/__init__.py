@@ -1,0 +1,1 @@
+"""Times and the clocks and zones that they are on."""

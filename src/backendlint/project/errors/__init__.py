@@ -1,0 +1,1 @@
+"""Exceptions: which ones escape, what they mean, and what becomes of them."""

@@ -1,0 +1,1 @@
+"""Who calls whom, what functions do in the end, and whether a way is open."""

@@ -1,0 +1,1 @@
+"""What libraries do: the models, read from YAML, and what they say of a call."""

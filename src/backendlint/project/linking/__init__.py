@@ -1,0 +1,1 @@
+"""What names and values refer to, across files: modules, classes, functions, what callers pass."""

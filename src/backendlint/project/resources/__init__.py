@@ -1,0 +1,1 @@
+"""What is opened, made and started, and what becomes of it in the end."""

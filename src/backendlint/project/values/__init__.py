@@ -1,0 +1,1 @@
+"""What values are: constants, numbers, texts, settings, sizes."""

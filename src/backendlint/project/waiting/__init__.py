@@ -1,0 +1,1 @@
+"""How long things take: timeouts, retries, waits, what runs side by side."""

@@ -1,0 +1,302 @@
+"""What the project depends on at run time (services, databases, caches, mail ...), and how it copes when one is down."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from functools import cached_property
+from typing import TYPE_CHECKING, NamedTuple
+
+from backendlint.facts.model import Block, Call, Vid
+from backendlint.project.entities import Fn
+from backendlint.project.graph.calls import argument_of
+from backendlint.project.graph.effects import Site
+from backendlint.project.libraries.model import CallModel
+from backendlint.project.linking.allocations import Made
+from backendlint.project.linking.binding import receiver
+from backendlint.project.waiting.retries import BROAD
+from backendlint.project.waiting.retry_settings import Policy
+from backendlint.project.waiting.sums import duration
+from backendlint.project.waiting.wait import Wait
+
+if TYPE_CHECKING:
+    from backendlint.project.model import Project
+    from backendlint.project.routes import Route
+
+KINDS = {
+    "http": "http", "grpc": "grpc", "mail": "mail", "socket": "socket", "cloud": "cloud", "search": "search",
+    "db-connect": "database", "db-read": "database", "db-write": "database", "db": "database", "commit": "database",
+    "cache-read": "cache", "cache-write": "cache", "queue-publish": "queue", "queue-consume": "queue",
+    "subprocess": "subprocess",
+}  # fmt: skip
+_OWN = re.compile(r"(^|\.|[a-z_])(Circuit)?Breaker$")
+"""Classes of the project's own, and of libraries without a model."""
+_HOST = re.compile(r"^(?:[a-z][a-z0-9+.-]*)://(?:[^/@\s]*@)?([^/:?#\s{]+)", re.IGNORECASE)
+MAX_CALLERS = 4
+
+
+class Guarded(NamedTuple):
+    """One call of a dependency, with what protects it."""
+
+    site: Site
+    timeout: Wait | None
+    """None where the library has none to set."""
+    retry: Policy | None
+    breaker: bool
+    fallback: bool
+    """A failure is caught, here or in a caller, and answered with something else."""
+
+
+class Dependency(NamedTuple):
+    """Something outside the process, with all calls that go there."""
+
+    name: str
+    """Host, else the library and the name of the client."""
+    kind: str
+    """http grpc mail socket cloud search database cache queue subprocess"""
+    library: str
+    calls: tuple[Guarded, ...]
+    pools: tuple[str, ...]
+    """`size 5 + 10` as the constructors of its clients say; empty where unknown."""
+    routes: tuple[Route, ...]
+    """Endpoints that hang on it."""
+
+    @property
+    def sites(self) -> tuple[Site, ...]:
+        return tuple(item.site for item in self.calls)
+
+    @property
+    def timeout(self) -> str:
+        """`none`, `3 s`, `3-10 s`, `set` (by configuration) or ``: the worst first."""
+        waits = [item.timeout for item in self.calls if item.timeout is not None]
+        numbers = sorted({wait.seconds for wait in waits if wait.kind == "seconds"})
+        words = ["none"] if any(wait.kind == "forever" for wait in waits) else []
+        if numbers:
+            same = numbers[0] == numbers[-1]
+            words.append(duration(numbers[0]) if same else f"{duration(numbers[0])} to {duration(numbers[-1])}")
+        if any(wait.kind == "unknown" for wait in waits):
+            words.append("configured")
+        return ", ".join(words)
+
+    @property
+    def retry(self) -> str:
+        """`3 attempts`, `without end`, `yes` or ``, with the backoff."""
+        policies = [item.retry for item in self.calls if item.retry is not None]
+        words = []
+        for policy in policies:
+            count = "without end" if not policy.bounded else "yes"
+            words.append(f"{policy.attempts:g} attempts" if policy.attempts is not None else count)
+        return ", ".join(dict.fromkeys(words))
+
+    @property
+    def backoff(self) -> str:
+        """none, constant, exponential (with jitter) or ``."""
+        words = [
+            item.retry.backoff + (" with jitter" if item.retry.jitter else "")
+            for item in self.calls
+            if item.retry is not None
+        ]
+        return ", ".join(dict.fromkeys(words))
+
+    @property
+    def breaker(self) -> str:
+        """yes, partly or no."""
+        return _share([item.breaker for item in self.calls])
+
+    @property
+    def fallback(self) -> str:
+        """yes, partly or no."""
+        return _share([item.fallback for item in self.calls])
+
+    @property
+    def pool(self) -> str:
+        return ", ".join(dict.fromkeys(self.pools))
+
+
+def _share(answers: list[bool]) -> str:
+    return "yes" if all(answers) else "partly" if any(answers) else "no"
+
+
+class Dependencies:
+    """Answers `all`, and how single calls are protected."""
+
+    def __init__(self, project: Project) -> None:
+        self.project = project
+
+    @cached_property
+    def all(self) -> list[Dependency]:
+        """By kind and name."""
+        groups: dict[tuple[str, str, str], list[Guarded]] = {}
+        pools: dict[tuple[str, str, str], list[str]] = {}
+        for site in self.project.effects.sites:
+            kind = next((KINDS[effect] for effect in site.model.effect if effect in KINDS), "")
+            if not kind or self.project.layer(site.fn) in ("migration", "command"):
+                continue
+            library = self._package(site.model)
+            key = (kind, self._name(site, kind, library), library)
+            groups.setdefault(key, []).append(self.guarded(site))
+            pools.setdefault(key, []).extend(self._pools(site))
+        found = [
+            Dependency(
+                name, kind, library, tuple(calls), tuple(dict.fromkeys(pools[kind, name, library])), self._routes(calls)
+            )
+            for (kind, name, library), calls in groups.items()
+        ]
+        return sorted(found, key=lambda item: (item.kind, item.name, item.library))
+
+    def guarded(self, site: Site) -> Guarded:
+        """What protects a call."""
+        wait = self.project.timeouts.of(site.fn, site.call, site.model)
+        return Guarded(site, wait, self._retry(site), self.breaks(site), self.falls_back(site))
+
+    def _routes(self, calls: list[Guarded]) -> tuple[Route, ...]:
+        found: dict[int, Route] = {}
+        for item in calls:
+            for route in self.project.endpoints.leading_to(item.site.fn.fqn):
+                found.setdefault(id(route), route)
+        return tuple(found.values())
+
+    # names
+
+    @staticmethod
+    def _package(model: CallModel) -> str:
+        """The name under which people know the library: the first word of what is called."""
+        first, _, rest = model.name.partition(".")
+        return f"{first}.{rest.partition('.')[0]}" if first in ("google", "azure", "django") and rest else first
+
+    def _name(self, site: Site, kind: str, library: str) -> str:
+        if kind in ("database", "subprocess", "mail", "queue"):
+            return library
+        host = self._host(site.fn, (*site.call.args[:2], site.call.kwarg("url")))
+        made = self.clients(site)
+        for item in made:
+            host = host or self._host(item.fn, (*item.call.args[:1], *(vid for _, vid in item.call.kwargs)))
+        if host:
+            return host
+        named = next((name for item in made if (name := self._variable(item))), "")
+        return f"{library} ({named})" if named else library
+
+    def _host(self, fn: Fn, vids: tuple[Vid, ...]) -> str:
+        """The host in a URL that is constant, at least at its beginning."""
+        for vid in vids:
+            texts = self.project.constants(fn, vid) if vid >= 0 else None
+            if texts is None and vid >= 0:
+                texts = self._start(fn, vid)
+            for text in texts or ():
+                match = _HOST.match(text) if isinstance(text, str) else None
+                if match:
+                    return match.group(1)
+        return ""
+
+    def _start(self, fn: Fn, vid: Vid) -> list[object] | None:
+        value = fn.facts.values[vid]
+        if value[0] == "fmt" and value[2]:
+            return self.project.constants(fn, value[2][0])
+        if value[0] == "binop":
+            return self.project.constants(fn, value[2]) or self._start(fn, value[2])
+        return None
+
+    @staticmethod
+    def _variable(made: Made) -> str:
+        """The name that the client is given where it is made."""
+        names = [item.name for item in made.fn.facts.bindings if item.value == made.call.value]
+        names += [item.name for item in made.fn.facts.stores if item.value == made.call.value and item.name]
+        return names[0] if names else ""
+
+    def clients(self, site: Site) -> list[Made]:
+        """The constructors of the client through which a call goes."""
+        base = receiver(site.fn, site.call)
+        if base >= 0:
+            return self.project.allocations.of(site.fn, base)
+        value = site.fn.facts.values[site.call.func]
+        if value[0] == "name" and "." in value[1]:
+            return self.project.allocations.named(site.fn, value[1].rpartition(".")[0])
+        return []
+
+    def _pools(self, site: Site) -> Iterator[str]:
+        for made in self.clients(site):
+            for model in self.project.models(made.fn, made.call):
+                text = self._pool(made, model)
+                if text:
+                    yield text
+
+    def _pool(self, made: Made, model: CallModel) -> str:
+        pool = model.pool
+        if pool is None or pool.size is None:
+            return ""
+        sizes = []
+        for param in (pool.size, pool.overflow):
+            if param is None:
+                continue
+            vid = argument_of(made.call, param)
+            known = self.project.constants(made.fn, vid) if vid >= 0 else [param.default]
+            sizes.append("configured" if known is None else str(known[0]) if known[0] is not None else "unbounded")
+        return " + ".join(sizes)
+
+    # protection
+
+    def _retry(self, site: Site) -> Policy | None:
+        for fn, call in self._way_up(site):
+            for policy in self._policies.get(fn.fqn, ()):
+                if policy.kind in ("decorator", "wrapped"):
+                    return policy
+                if policy.kind == "loop" and any(item.value == call.value for item in policy.calls):
+                    return policy
+        return None
+
+    @cached_property
+    def _policies(self) -> dict[str, list[Policy]]:
+        found: dict[str, list[Policy]] = {}
+        for policy in (*self.project.retries.all, *self.project.retries.wrapped):
+            found.setdefault(policy.fn.fqn, []).append(policy)
+        return found
+
+    def _way_up(self, site: Site) -> Iterator[tuple[Fn, Call]]:
+        """The function of the call and its callers, each with the call that leads on."""
+        return ((fn, call) for fn, call, _ in self.project.graph.outwards(site.fn, site.call, MAX_CALLERS))
+
+    def breaks(self, site: Site) -> bool:
+        """True where a circuit breaker is around the call: a decorator, `with breaker.calling()`, `breaker.call(f)`."""
+        for fn, call in self._way_up(site):
+            for ref in fn.decorators:
+                decorator = self.project.libraries.decorator(ref.name)
+                if (decorator is not None and decorator.breaker is not None) or self._is_breaker(ref.name):
+                    return True
+            if any(
+                self._calls_breaker(fn, block.value) for _, block in fn.blocks_of(call.block) if block.kind == "with"
+            ):
+                return True
+            outer = fn.calls[fn.place_of(call)]  # of a function that is handed over, the call to which it is
+            if any(model.breaker is not None for model in self.project.models(fn, outer)):
+                return True
+        return False
+
+    def _is_breaker(self, name: str) -> bool:
+        decorator = self.project.libraries.decorator(f"{name}.__call__")
+        return decorator is not None and decorator.breaker is not None
+
+    def _calls_breaker(self, fn: Fn, vid: Vid) -> bool:
+        value = fn.facts.values[vid] if vid >= 0 else ("",)
+        if value[0] == "call":
+            return any(model.breaker is not None for model in self.project.models(fn, fn.facts.calls[value[1]]))
+        refs = self.project.refs(fn, vid) if vid >= 0 else ()
+        return any(self._is_breaker(ref.name) or (ref.kind == "inst" and _OWN.search(ref.name)) for ref in refs)
+
+    def falls_back(self, site: Site) -> bool:
+        """True where a failure is caught on the way up by a handler that goes on instead of raising."""
+        for fn, call in self._way_up(site):
+            for number, block in fn.blocks_of(call.block):
+                if block.kind == "try" and any(
+                    item.kind == "except" and item.group == number and item.exits != "raise" and self._outage(fn, item)
+                    for item in fn.facts.blocks
+                ):
+                    return True
+        return False
+
+    def _outage(self, fn: Fn, handler: Block) -> bool:
+        """True for handlers of what a broken dependency raises."""
+        for name in self.project.exceptions.caught_types(fn, handler):
+            model = self.project.libraries.exception(name)
+            if name in BROAD or (model is not None and (model.kind == "infrastructure" or model.transient)):
+                return True
+        return False

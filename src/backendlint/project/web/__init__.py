@@ -1,0 +1,1 @@
+"""Requests and answers: who may call, what was sent, what is answered."""
