@@ -81,28 +81,35 @@ def bounded(name: str, call: Call) -> bool:
     return bool(call.args and name.endswith(".read")) or call.kwarg("size") >= 0
 
 
-def refuses(project: Project, fn: Fn, depth: int = FAR) -> bool:
+def refuses(project: Project, fn: Fn) -> bool:
     """Whether the function looks at a size, or all do that lead to it: who calls it, and what runs before the routes."""
-    if checks_size(fn):
-        return True
+    return speaks_of_size(fn) or measures(fn) or refused_before(project, fn, FAR)
+
+
+def refused_before(project: Project, fn: Fn, depth: int) -> bool:
+    """What leads there has not read the content, so that a length which it compares is of something else."""
     before = [(*route.dependencies, *route.hooks) for route in project.route_functions.get(fn.fqn, ())]
     callers = [edge.caller for edge in project.graph.callers(fn) if edge.kind == "call"] if depth else []
     return (
         bool(before or callers)
-        and all(any(map(checks_size, fns)) for fns in before)
-        and all(refuses(project, caller, depth - 1) for caller in callers)
+        and all(any(map(speaks_of_size, fns)) for fns in before)
+        and all(speaks_of_size(caller) or refused_before(project, caller, depth - 1) for caller in callers)
     )
 
 
-def checks_size(fn: Fn) -> bool:
-    """A size or length that the function looks at."""
+def speaks_of_size(fn: Fn) -> bool:
+    """`request.content_length`, `file.size`, `MAX_UPLOAD_BYTES`."""
     for value in fn.facts.values:
         text = value[2] if value[0] == "attr" else value[1] if value[0] in ("const", "name") else ""
         if isinstance(text, str) and len(text) < 60 and (LIMIT.search(text) or (value[0] == "attr" and text == "size")):
             return True
-        if value[0] == "compare" and any(is_length(fn, vid) for vid in value[2]):
-            return True
     return False
+
+
+def measures(fn: Fn) -> bool:
+    """Whether the function compares the length of something."""
+    compares = (value for value in fn.facts.values if value[0] == "compare")
+    return any(is_length(fn, vid) for value in compares for vid in value[2])
 
 
 def is_length(fn: Fn, vid: int) -> bool:
