@@ -49,3 +49,12 @@ def test_the_constructor_is_found(body: str) -> None:
     )
     assert [item.call.kwarg("timeout") >= 0 for item in made] == [True]
     assert fn(project, made[0].fn.fqn) is made[0].fn
+
+
+def test_ways_that_branch_without_end_are_given_up() -> None:
+    names = [f"a{number}" for number in range(14)]
+    lines = [f"    app.{name} = app.{other}" for name in names for other in names if name != other]
+    source = "from flask import current_app as app\n\n\ndef fill():\n" + "\n".join(lines) + "\n    return app.a0\n"
+    project = build(fleet=source)
+    where = fn(project, "fleet.fill")
+    assert project.allocations.of(where, where.returned[0]) == []

@@ -23,17 +23,26 @@ class Made(NamedTuple):
     call: Call
 
 
+MAX_STEPS = 2000
+"""Values for one question: in large projects, ways through attributes that everybody sets branch without end."""
+
+
 class Allocations:
     """Answers `of(fn, vid)`."""
 
     def __init__(self, project: Project) -> None:
         self.project = project
         self._active: set[tuple[str, Vid]] = set()
+        self._steps = 0
+        """Values looked at since somebody last asked from outside."""
 
     def of(self, fn: Fn, vid: Vid, depth: int = 0) -> list[Made]:
         """Calls of libraries' functions and of classes that may have made the value."""
         key = (fn.fqn, vid)
-        if vid < 0 or depth > MAX_DEPTH or key in self._active:
+        if not self._active:
+            self._steps = 0
+        self._steps += 1
+        if vid < 0 or depth > MAX_DEPTH or key in self._active or self._steps > MAX_STEPS:
             return []
         self._active.add(key)
         try:
