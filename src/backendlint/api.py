@@ -159,7 +159,7 @@ from backendlint.project.web.requests import (
     validated_by_decorator,
     validates,
 )
-from backendlint.project.web.webapi import among_pages, for_admins, is_api, is_plain, is_signed
+from backendlint.project.web.webapi import among_pages, for_admins, is_api, is_plain, is_signed, rendered_as
 
 if TYPE_CHECKING:
     from backendlint.project.sqltext import judge as sql
@@ -358,6 +358,7 @@ __all__ = [
     "receiver",
     "refusals",
     "related",
+    "rendered_as",
     "repeated",
     "request_reads",
     "resolved",

@@ -14,6 +14,7 @@ from backendlint.api import (
     Step,
     Vid,
     answers,
+    rendered_as,
     serialized_by_decorator,
     stored_entity,
 )
@@ -24,10 +25,6 @@ UNSURE = ("unpack", "phi", "elem", "item")
 CONTAINERS = ("builtins.list", "builtins.tuple", "builtins.set", "builtins.dict", "typing.Iterator")
 ENCODERS = ("JSONEncoder", "JSONProvider")
 ALL_OF_IT = ("__dict__", "__table__", "__mapper__", "vars", "inspect")
-TEMPLATES = ("TemplateHTMLRenderer", "StaticHTMLRenderer")
-"""Renderers of Django REST framework to which a response is the context of a template."""
-PAGES = (*TEMPLATES, "BrowsableAPIRenderer", "AdminRenderer")
-"""With those that make a page of a response."""
 WHOLESALE = ("builtins.vars", "django.forms.models.model_to_dict", "django.core.serializers.serialize")
 
 
@@ -110,20 +107,8 @@ def by_encoders(project: Project) -> frozenset[str]:
 
 def shown_by_template(project: Project, route: Route) -> bool:
     """`renderer_classes = [TemplateHTMLRenderer]`, `renderer_classes = [PageRenderer]` where nothing but pages are made."""
-    stated = project.hierarchy.attribute(route.cls, "renderer_classes") if route.cls is not None else None
-    if stated is None:
-        return False
-    value = stated[0].unguarded(stated[1])
-    listed = value[1] if value[0] in ("list", "tuple") else ()
-    named = [ref for vid in listed for ref in project.refs(stated[0], vid)]
-    pages = bool(named) and all(any(name.endswith(PAGES) for name in lineage(project, ref)) for ref in named)
-    return pages or any(ref.name.endswith(TEMPLATES) for ref in named)
-
-
-def lineage(project: Project, ref: Ref) -> tuple[str, ...]:
-    """The name of a class, and those of the libraries' classes that it is made of."""
-    cls = project.classes.get(ref.name)
-    return (ref.name, *(project.hierarchy.library_bases(cls) if cls is not None else ()))
+    made = rendered_as(project, route)
+    return "template" in made or (bool(made) and all(made))
 
 
 def says_what(method: Fn | None) -> bool:

@@ -857,6 +857,8 @@ class ClassModel:
     """Attributes of instances that carry request data (`self.request`, `self.kwargs`)."""
     provides: tuple[str, ...] = ()
     """Handlers that the library's class itself implements (a generic list-and-create view: `get`, `post`)."""
+    renders: Literal["", "template", "page"] = ""
+    """Of a renderer that a view names: a template to which the answer is the context, or a page that is made of it; not data."""
     hooks: dict[str, tuple[str, ...]] = field(default_factory=dict)
     """Methods of subclasses that such a handler, or another of these methods, calls (`post: [form_valid]`); `*`: whatever the handler.
     Of serializers and forms, those that a call of the method leads to (`save: [create]`, `is_valid: ["validate_*"]`)."""

@@ -16,9 +16,6 @@ if TYPE_CHECKING:
 
 _SIGNATURE = re.compile(r"[\w-]*[_-]signature", re.IGNORECASE)
 _VERIFIES = re.compile(r"^_?(verify|validate|is_valid|has_valid)_(\w+_)?signature(_|$)", re.IGNORECASE)
-_SHOWS = tuple(
-    f"rest_framework.renderers.{name}Renderer" for name in ("TemplateHTML", "StaticHTML", "BrowsableAPI", "Admin")
-)
 _RUN_IT = frozenset({"admin", "admins", "administrator", "superuser", "moderator"})
 _REFUSES = frozenset(
     {"required", "require", "requires", "only", "is", "user", "current", "permission", "ensure", "verify"}
@@ -47,15 +44,29 @@ def is_api(project: Project, route: Route) -> bool:
     return declared or any(_is_data(answer) for answer in found if not answer.failed)
 
 
+def rendered_as(project: Project, route: Route) -> list[str]:
+    """What each of the renderers makes that a view names (`renderer_classes = [TemplateHTMLRenderer]`), also one of the project's own
+    by what it is made of: `template`, `page`, or "" for data."""
+    stated = project.hierarchy.attribute(route.cls, "renderer_classes") if route.cls is not None else None
+    if stated is None:
+        return []
+    home, vid = stated
+    value = home.unguarded(vid)
+    listed = value[1] if value[0] in ("list", "tuple") else ()
+    return [_renders(project, ref.name) for item in listed for ref in project.refs(home, item)]
+
+
+def _renders(project: Project, name: str) -> str:
+    cls = project.classes.get(name)
+    bases = project.hierarchy.library_bases(cls) if cls is not None else (name,)
+    models = (project.libraries.cls(base) for base in bases)
+    return next((model.renders for model in models if model is not None and model.renders), "")
+
+
 def _renders_pages(project: Project, route: Route) -> bool:
-    """`renderer_classes = [TemplateHTMLRenderer]` and nothing besides: a library for APIs shows pages with it."""
-    found = project.hierarchy.attribute(route.cls, "renderer_classes") if route.cls is not None else None
-    value = found[0].unguarded(found[1]) if found is not None else ("",)
-    listed = value[1] if found is not None and value[0] in ("list", "tuple") else ()
-    names = [[ref.name for ref in project.refs(found[0], vid)] for vid in listed] if found is not None else []
-    return bool(names) and all(
-        any(project.hierarchy.subclass_of(name, shown) for name in each for shown in _SHOWS) for each in names
-    )
+    """Whether a library for APIs shows nothing but pages with the view."""
+    made = rendered_as(project, route)
+    return bool(made) and all(made)
 
 
 def for_admins(route: Route) -> bool:
