@@ -10,6 +10,7 @@ from backendlint.facts.within import called_name
 from backendlint.project.entities import Fn
 from backendlint.project.errors.exceptions import Escape
 from backendlint.project.errors.lookups import behind, chain
+from backendlint.project.graph.leaving import exits
 from backendlint.project.linking.binding import bind
 from backendlint.project.rows.ownrows import rows_read
 from backendlint.project.values.samevalues import Key, key, passed_on, told
@@ -73,8 +74,6 @@ def _ruled_out(project: Project, way: list[tuple[Fn, Escape]]) -> bool:
 def _surely_there(project: Project, steps: list[tuple[Fn, Escape]]) -> bool:
     """Whether what is missed at the end of the way was found, or made, on it before: `if not signed_in(name, word): return`, then
     `key_of(name)`; `add_keeper(name)`, then the same."""
-    if len(steps) < 2:
-        return False
     last, escape = steps[-1]
     sought = _sought(project, last, escape)
     kinds = _entities(project, last) if sought else frozenset()
@@ -97,8 +96,6 @@ def _surely_there(project: Project, steps: list[tuple[Fn, Escape]]) -> bool:
 def _asked_before(project: Project, steps: list[tuple[Fn, Escape]]) -> bool:
     """Whether what is found to be missing at the end of the way was tested on it before: `if key in table and is_single(table, key)`,
     where that raises `if table.get(key) is None`."""
-    if len(steps) < 2:
-        return False
     last, escape = steps[-1]
     missing = {
         key(last, vid)
@@ -157,17 +154,9 @@ def _finds_or_makes(project: Project, fn: Fn, call: Call, above: Escape, kinds: 
         block
         for number, block in enumerate(fn.facts.blocks)
         if block.kind == "if" and block.parent in around and block.span[2:] <= above.span[:2]
-        if leaves(project, fn, number)
+        if exits(project, fn, number)
     )
     return any((call.value, True) in told(fn, block.value, False) for block in left)
-
-
-def leaves(project: Project, fn: Fn, block: int) -> bool:
-    """Whether a block ends the function: by a statement, or by what always raises (`abort_with(404)`)."""
-    if fn.facts.blocks[block].exits:
-        return True
-    targets = [project.targets(fn, call) for call in fn.calls if call.block == block]
-    return any(found and all(item.facts.blocks[0].exits == "raise" for item in found) for found in targets)
 
 
 def _stores(project: Project, fn: Fn, kinds: frozenset[str]) -> bool:

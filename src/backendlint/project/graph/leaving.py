@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from backendlint.facts.model import Call, Vid
 from backendlint.project.entities import Fn
+from backendlint.project.perfunction import per_function
 
 if TYPE_CHECKING:
     from backendlint.project.model import Project
@@ -14,31 +15,23 @@ _NEVER = frozenset({"NoReturn", "Never"})
 _UNWRITTEN = "builtins.NotImplementedError"
 
 
-class Leaving:
-    """Answers `exits(fn, number)`."""
+def exits(project: Project, fn: Fn, number: int) -> str:
+    """How control leaves at the end of a block, a helper that always raises included (`refuse(404)`); else ""."""
+    return fn.facts.blocks[number].exits or ("raise" if number in _ended(project, fn) else "")
 
-    def __init__(self, project: Project) -> None:
-        self.project = project
-        self._ended: dict[str, set[int]] = {}
-        """Blocks that end with such a call, by the function."""
 
-    def exits(self, fn: Fn, number: int) -> str:
-        """How control leaves at the end of a block, a helper that always raises included (`refuse(404)`); else ""."""
-        exits = fn.facts.blocks[number].exits
-        if exits:
-            return exits
-        if fn.fqn not in self._ended:
-            calls = {item.value: item.block for item in fn.facts.statements if item.kind == "expr"}
-            self._ended[fn.fqn] = {
-                calls[call.value] for call in fn.calls if call.value in calls and self._ends(fn, call)
-            }
-        return "raise" if number in self._ended[fn.fqn] else ""
+@per_function
+def _ended(project: Project, fn: Fn) -> frozenset[int]:
+    """The blocks that end with such a call."""
+    calls = {item.value: item.block for item in fn.facts.statements if item.kind == "expr"}
+    return frozenset(calls[call.value] for call in fn.calls if call.value in calls and _ends(project, fn, call))
 
-    def _ends(self, fn: Fn, call: Call) -> bool:
-        if any(model.exits for model in self.project.models(fn, call)):
-            return True
-        targets = self.project.targets(fn, call)
-        return bool(targets) and all(map(never_returns, targets))
+
+def _ends(project: Project, fn: Fn, call: Call) -> bool:
+    if any(model.exits for model in project.models(fn, call)):
+        return True
+    targets = project.targets(fn, call)
+    return bool(targets) and all(map(never_returns, targets))
 
 
 def never_returns(fn: Fn) -> bool:

@@ -14,7 +14,6 @@ from backendlint.project.entities import Cls, Fn
 from backendlint.project.errors.loglines import LogLines
 from backendlint.project.graph.calls import Edge
 from backendlint.project.graph.certain import Given, Present, given, ruled_out
-from backendlint.project.graph.leaving import Leaving
 from backendlint.project.libraries.model import AttributeModel
 from backendlint.project.linking.binding import as_run, below, bind, receiver
 from backendlint.project.linking.variables import variable
@@ -164,7 +163,6 @@ class Taint:
     def __init__(self, project: Project) -> None:
         self.project = project
         self.reader = Reader(project)
-        self.leaving = Leaving(project)
         self.stored = Stored(project)
         self.log_lines = LogLines(project)
         self._sinks: dict[str, list[SinkSite]] | None = None

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from backendlint.facts.model import Call, Return, Vid
 from backendlint.project.entities import Fn
+from backendlint.project.graph import leaving
 from backendlint.project.graph.calls import arguments
 from backendlint.project.libraries.model import Guard
 from backendlint.project.taint import labels as lb
@@ -462,13 +463,15 @@ class Guards:
         self, fn: Fn, index: int, block: int, line: int, depth: int = 0, exits: tuple[str, ...] = ("return", "raise")
     ) -> Kinds:
         """What tests on the way to a place say of value `index` (a parameter's vid is its index)."""
-        kinds, leaving = NOTHING, self.project.taint.leaving
+        kinds: Kinds = NOTHING
         enclosing = {number for number, _ in fn.blocks_of(block)}
         for number, item in enumerate(fn.facts.blocks):
             if item.value < 0 or item.kind not in ("if", "else"):
                 continue
             if number in enclosing:
                 kinds |= self.cleared(fn, index, item.value, item.kind == "if", depth + 1)
-            elif item.parent in enclosing and item.span.line < line and leaving.exits(fn, number) in exits:
+            elif (
+                item.parent in enclosing and item.span.line < line and leaving.exits(self.project, fn, number) in exits
+            ):
                 kinds |= self.cleared(fn, index, item.value, item.kind != "if", depth + 1)
         return kinds

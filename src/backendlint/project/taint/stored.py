@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from backendlint.facts.model import Call, Value, Vid
 from backendlint.project.entities import Fn
+from backendlint.project.graph import leaving
 from backendlint.project.graph.calls import Edge
 from backendlint.project.graph.certain import Given, given, ruled_out, truth
 from backendlint.project.linking.binding import below, bind
@@ -159,7 +160,7 @@ class Stored:
 
     def _leaves(self, fn: Fn, number: int) -> bool:
         """Whether control does not go on after a block: `return`, `raise`, `continue`, or a call such as `abort(404)`."""
-        return bool(self.project.taint.leaving.exits(fn, number))
+        return bool(leaving.exits(self.project, fn, number))
 
     def _raises(self, fn: Fn, call: Call) -> bool:
         models = self.project.models(fn, call)
