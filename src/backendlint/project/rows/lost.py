@@ -22,7 +22,8 @@ if TYPE_CHECKING:
     from backendlint.project.rows.origins import Origin
     from backendlint.project.rows.writes import Write
 
-_VERSION = re.compile(r"version|revision|etag|lock", re.IGNORECASE)
+_GUARDS = re.compile(r"version|revision|etag|lock", re.IGNORECASE)
+"""Attributes by which a `save()` of one's own may notice that another was faster."""
 VERSION = re.compile(r"(?:\b|_)(?:version|revision|etag)(?:\b|_)", re.IGNORECASE)
 """What a condition compares so that none but the first of two changes is made."""
 _ARITHMETIC = ("+", "-", "*", "/", "//")
@@ -227,7 +228,7 @@ def _versioned(project: Project, entity: Cls) -> bool:
         if value[0] == "dict" and any(cls.owner.const(key) == "version_id_col" for key, _ in value[1] if key >= 0):
             return True
         for method in cls.methods.values():
-            if method.name == "save" and any(_VERSION.search(name) for name in cls.facts.attributes):
+            if method.name == "save" and any(_GUARDS.search(name) for name in cls.facts.attributes):
                 return True
     return False
 

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from backendlint.project.model import Project
 
 LARGEST = 1e9
+_CLOCKS = frozenset({"time.time", "time.monotonic", "time.perf_counter"})
 
 
 def number(project: Project, fn: Fn, vid: Vid, rounds: Rounds, depth: int = 10) -> float | None:
@@ -128,9 +129,6 @@ def rounds_of(project: Project, fn: Fn, loop: int) -> int | None:
     bounds = [int(item) for item in ends if item is not None]
     step = bounds[2] if len(bounds) > 2 else 1
     return len(range(bounds[0], bounds[1], step) if len(bounds) > 1 else range(bounds[0])) if step else None
-
-
-_CLOCKS = frozenset({"time.time", "time.monotonic", "time.perf_counter"})
 
 
 def until(project: Project, fn: Fn, loop: int) -> float | None:
