@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, NamedTuple, TypeVar
 from backendlint.facts.model import Call, Span, Vid
 from backendlint.project.entities import Fn, Ref
 from backendlint.project.libraries.model import Arg, CallModel, Param
+from backendlint.project.linking.binding import bind
 from backendlint.project.linking.filledin import called_by
 from backendlint.project.linking.variables import variable
 from backendlint.project.loops.loops import block_at
@@ -38,6 +39,10 @@ class Edge(NamedTuple):
     def block(self) -> int:
         """The caller's block in which it happens."""
         return self.call.block if self.call is not None else block_at(self.caller, self.span)
+
+    def passed(self, index: int) -> list[tuple[Vid, tuple[str, ...]]]:
+        """What the call passes for a parameter of the callee's, as `bind` has it; nothing where there is no call."""
+        return bind(self.caller, self.call, self.callee).get(index, []) if self.call is not None else []
 
 
 class Written:

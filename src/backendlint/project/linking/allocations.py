@@ -7,13 +7,15 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from backendlint.facts.model import Call, Vid
 from backendlint.project.entities import Cls, Fn
-from backendlint.project.linking.binding import SAME, bind, handed_back
+from backendlint.project.linking.binding import SAME, handed_back
 
 if TYPE_CHECKING:
     from backendlint.project.model import Project
 
 MAX_DEPTH = 12
 MAX_CALLERS = 8
+MAX_STEPS = 2000
+"""Values for one question: in large projects, ways through attributes that everybody sets branch without end."""
 
 
 class Made(NamedTuple):
@@ -21,10 +23,6 @@ class Made(NamedTuple):
 
     fn: Fn
     call: Call
-
-
-MAX_STEPS = 2000
-"""Values for one question: in large projects, ways through attributes that everybody sets branch without end."""
 
 
 class Allocations:
@@ -194,10 +192,8 @@ class Allocations:
     def _passed(self, fn: Fn, index: int) -> Iterator[tuple[Fn, Vid]]:
         """What callers pass for a parameter."""
         for edge in self.project.graph.callers(fn)[:MAX_CALLERS]:
-            if edge.call is not None and edge.kind == "call":
-                for vid, part in bind(edge.caller, edge.call, fn).get(index, ()):
-                    if not part:
-                        yield edge.caller, vid
+            if edge.kind == "call":
+                yield from ((edge.caller, vid) for vid, part in edge.passed(index) if not part)
 
 
 def _is_variable(fn: Fn, vid: Vid) -> bool:

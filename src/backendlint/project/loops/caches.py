@@ -11,7 +11,7 @@ from backendlint.project.entities import Cls, Fn, Ref
 from backendlint.project.graph.calls import argument_of, arguments
 from backendlint.project.graph.programs import for_tests, only_by_hand
 from backendlint.project.libraries.model import Cache
-from backendlint.project.linking.binding import bind, receiver
+from backendlint.project.linking.binding import receiver
 from backendlint.project.linking.variables import variable
 from backendlint.project.loops.forgotten import Forgotten
 from backendlint.project.loops.memos import asked, bounded, few, few_passed, keeps_client, same
@@ -200,9 +200,7 @@ class Caches:
         if home is None or home.const(default) is not None:
             return
         edges = [edge for edge in self.project.graph.callers(fn) if edge.kind == "call" and edge.call is not None]
-        without = [
-            edge for edge in edges if edge.call is not None and not bind(edge.caller, edge.call, fn).get(value[1])
-        ]
+        without = [edge for edge in edges if not edge.passed(value[1])]
         named = f"{fn.name} {fn.cls.name if fn.cls is not None else ''}".lower()
         if len(without) == len(edges) or not any(word in named for word in _WORDS):
             return
@@ -253,7 +251,7 @@ class Caches:
             and edge.kind == "call"
             and any(
                 not part and self._looked_up(edge.caller, edge.call, vid, depth - 1)
-                for vid, part in bind(edge.caller, edge.call, fn).get(value[1], ())
+                for vid, part in edge.passed(value[1])
             )
             for edge in self.project.graph.callers(fn)
         )

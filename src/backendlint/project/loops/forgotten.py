@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING
 
 from backendlint.facts.model import Call, Value, Vid
 from backendlint.project.entities import Fn
-from backendlint.project.linking.binding import bind
 from backendlint.project.values.uses import ingredients
 
 if TYPE_CHECKING:
@@ -76,8 +75,7 @@ class Forgotten:
 
     def _passed(self, fn: Fn, index: int, depth: int) -> Iterator[str]:
         for edge in self.project.graph.callers(fn):
-            call: Call | None = edge.call if edge.kind == "call" else None
-            given = bind(edge.caller, call, fn).get(index, ()) if call is not None else ()
+            given = edge.passed(index) if edge.kind == "call" else []
             yield from self._marks(edge.caller, [vid for vid, _ in given], depth)
 
 

@@ -256,7 +256,7 @@ def _passed(project: Project, fn: Fn, index: int, depth: int) -> bool:
     for edge in callers:
         if edge.call is None or edge.kind != "call":
             return False
-        given = bind(edge.caller, edge.call, fn).get(index, [])
+        given = edge.passed(index)
         if any(part for _, part in given) or (not given and param.default < 0):
             return False
         if given and not all(few(project, edge.caller, vid, depth - 1) for vid, _ in given):

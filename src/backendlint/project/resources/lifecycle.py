@@ -11,7 +11,7 @@ from backendlint.project.entities import Fn
 from backendlint.project.graph.calls import arguments
 from backendlint.project.graph.programs import for_tests
 from backendlint.project.libraries.model import CallModel, ClassModel
-from backendlint.project.linking.binding import bind, receiver, slots
+from backendlint.project.linking.binding import receiver, slots
 from backendlint.project.values.uses import aliases
 
 if TYPE_CHECKING:
@@ -103,8 +103,7 @@ class Lifecycle:
         """What callers pass for the parameter that a value is: `make_app(lifespan=lifespan)`."""
         value = fn.unguarded(vid)
         for edge in self.project.graph.callers(fn) if value[0] == "param" else ():
-            bound = bind(edge.caller, edge.call, fn).get(value[1], ()) if edge.call is not None else ()
-            yield from ((edge.caller, given) for given, part in bound if not part)
+            yield from ((edge.caller, given) for given, part in edge.passed(value[1]) if not part)
 
     def _registered(self) -> Iterator[Fn]:
         """`app.on_startup.append(connect)`, `app.cleanup_ctx.extend([database, cache])`,

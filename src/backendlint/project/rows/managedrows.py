@@ -8,7 +8,7 @@ from backendlint.facts.model import Vid
 from backendlint.project.entities import Fn
 from backendlint.project.graph.calls import Edge
 from backendlint.project.graph.passing import read_from
-from backendlint.project.linking.binding import bind, receiver
+from backendlint.project.linking.binding import receiver
 from backendlint.project.loops.loops import plain
 from backendlint.project.rows.associations import declared
 from backendlint.project.rows.loaders import Path
@@ -80,4 +80,4 @@ def _passed(edge: Edge, slot: int) -> list[Vid]:
     """What an edge passes for the callee's parameter; the object of a property."""
     if edge.call is None:
         return read_from(edge) if slot == 0 else []
-    return [vid for vid, part in bind(edge.caller, edge.call, edge.callee).get(slot, ()) if not part]
+    return [vid for vid, part in edge.passed(slot) if not part]

@@ -354,8 +354,7 @@ class _Walk:
                 self.visit(target, item.value, path, steps, None, depth)
         callers = [edge for edge in self.project.graph.callers(fn) if edge.call is not None and edge.kind == "call"]
         for edge in callers[:MAX_CALLERS]:
-            assert edge.call is not None
-            for vid, part in bind(edge.caller, edge.call, fn).get(index, ()):
+            for vid, part in edge.passed(index):
                 if not part:
                     self.visit(edge.caller, vid, path, steps, None, depth)
 

@@ -16,7 +16,7 @@ from backendlint.project.graph.certain import Given
 from backendlint.project.graph.effects import Site
 from backendlint.project.graph.openways import is_open, other_ways
 from backendlint.project.libraries.model import CallModel
-from backendlint.project.linking.binding import bind, unchanged
+from backendlint.project.linking.binding import unchanged
 from backendlint.project.loops.loops import plain
 from backendlint.project.rows.rowmakers import RowMakers
 from backendlint.project.rows.saved import abstract, leading, of_itself, only_made, overridden, received
@@ -180,7 +180,7 @@ class Writes:
             value = unchanged(fn, vid)
             if value[0] != "param" or edge.callee is not fn or edge.call is None:
                 break
-            passed = bind(edge.caller, edge.call, fn).get(value[1], [])
+            passed = edge.passed(value[1])
             if len(passed) != 1 or passed[0][1]:
                 return ""
             fn, vid = edge.caller, passed[0][0]

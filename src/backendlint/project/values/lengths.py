@@ -100,7 +100,7 @@ class Lengths:
         """Whether all callers are seen, and what each passes for the parameter meets the test."""
         edges = self.project.graph.callers(fn)
         for edge in edges:
-            bound = bind(edge.caller, edge.call, fn).get(index, ()) if edge.call is not None else ()
+            bound = edge.passed(index)
             if not bound or any(part or not test(edge.caller, vid) for vid, part in bound):
                 return False
         return bool(edges)

@@ -13,7 +13,7 @@ from backendlint.project.graph.calls import Edge
 from backendlint.project.graph.effects import Site, called
 from backendlint.project.graph.feasible import happens
 from backendlint.project.graph.inrequest import layers_down
-from backendlint.project.linking.binding import bind, receiver
+from backendlint.project.linking.binding import receiver
 from backendlint.project.loops.loops import loop_at, plain
 from backendlint.project.values.numbers import number, rounds_of, until
 from backendlint.project.values.turns import MAX_ROUNDS, Rounds, decided
@@ -212,9 +212,8 @@ class LongWorks:
         callers = self.project.graph.callers(fn) if value[0] == "param" else []
         edges = [edge for edge in callers if edge.caller in self.project.in_request]
         for edge in edges:
-            bound = bind(edge.caller, edge.call, fn).get(value[1], ()) if edge.call is not None else ()
-            passed = [plain(edge.caller, item) for item, part in bound if not part]
-            if edge.call is None or len(passed) != 1:
+            passed = [plain(edge.caller, item) for item, part in edge.passed(value[1]) if not part]
+            if len(passed) != 1:
                 return False
             few = self.project.fanouts.lengths.small(edge.caller, passed[0])
             if (

@@ -13,7 +13,7 @@ from backendlint.project.graph.effects import Site
 from backendlint.project.libraries.conditions import holds
 from backendlint.project.libraries.model import CallModel, Timeout
 from backendlint.project.linking.allocations import Made
-from backendlint.project.linking.binding import bind, receiver
+from backendlint.project.linking.binding import receiver
 from backendlint.project.linking.decorators import decorator_models
 from backendlint.project.values.numbers import by_default
 from backendlint.project.waiting.wait import FOREVER, UNKNOWN, Wait
@@ -159,7 +159,7 @@ class Timeouts:
         for edge in self.project.graph.callers(fn):
             if edge.call is None or edge.caller is fn:
                 continue
-            given = [vid for vid, _ in bind(edge.caller, edge.call, fn).get(index, [])]
+            given = [vid for vid, _ in edge.passed(index)]
             value = edge.caller.unguarded(given[0]) if given else ("const", None)
             own = edge.caller.facts.params[value[1]] if value[0] == "param" else None
             if own is not None and depth and (edge.caller.parent or fn).const(own.default) is None:
@@ -284,7 +284,7 @@ class Timeouts:
             for edge in self.project.graph.callers(fn):
                 if edge.call is None or edge.kind != "call" or edge.caller is fn:
                     continue
-                bound = bind(edge.caller, edge.call, fn).get(index, []) if not key else []
+                bound = edge.passed(index) if not key else []
                 given = edge.call.kwarg(key) if key else next((vid for vid, part in bound if not part), -1)
                 wait = self.value(edge.caller, given, timeout) if given >= 0 else UNKNOWN
                 if wait.kind == "seconds":
