@@ -15,6 +15,7 @@ from backendlint.api import (
     Vid,
     by_style,
     called_name,
+    calls_in,
     for_developers,
     for_development,
     for_tests,
@@ -264,12 +265,8 @@ def logged_too(project: Project, fn: Fn, call: Call) -> bool:
 
 def log_failed(fn: Fn, call: Call) -> bool:
     """Where logging what went wrong has itself gone wrong: nothing but the stream is left."""
-    handlers = [fn.facts.blocks[item.group] for _, item in fn.blocks_of(call.block) if item.kind == "except"]
-    tried = handlers[0] if len(handlers) > 1 else None
-    return tried is not None and any(
-        any(item is tried for _, item in fn.blocks_of(other.block)) and log_call(fn.file, fn.facts, other)
-        for other in fn.calls
-    )
+    tried = [item.group for _, item in fn.blocks_of(call.block) if item.kind == "except"]
+    return len(tried) > 1 and any(log_call(fn.file, fn.facts, other) for other in calls_in(fn.facts, tried[0]))
 
 
 def parts_of(fn: Fn, vid: Vid) -> tuple[Vid, ...]:

@@ -69,10 +69,10 @@ def says_it_runs(project: Project, route: Route) -> bool:
     if fn is None or route.path.strip("/"):
         return False
     found = [answer for answer in answers(project, fn) if not answer.failed]
-    bodies = [fn.value(answer.body) for answer in found if answer.body >= 0]
-    if len(found) != 1 or not bodies or bodies[0][0] != "dict" or len(bodies[0][1]) != 1:
+    body = fn.value(found[0].body) if len(found) == 1 and found[0].body >= 0 else ("",)
+    if body[0] != "dict" or len(body[1]) != 1:
         return False
-    ((key, item),) = bodies[0][1]
+    ((key, item),) = body[1]
     return fn.const(key) in RUNS and fn.const(item) is not ...
 
 
