@@ -38,10 +38,10 @@ CAMEL = re.compile(r"[a-z0-9][A-Z]")
 
 def check(project: Project, options: Mapping[str, Any]) -> Iterator[Hit]:
     verbs = re.compile(rf"({'|'.join(options['verbs'])})(?=$|[-_]|[A-Z])")
+    deeds = re.compile(rf"({'|'.join(options['deeds'])})[-_]", re.IGNORECASE)
     nouns = set(options["nouns"]) | {word for cls in project.classes.values() for word in stems(cls.name)}
     stored = {cls.name.lower() for cls in project.classes.values() if stored_entity(project, cls)}
     followed = collections(project, nouns)
-    deeds = re.compile(rf"({'|'.join(options['deeds'])})[-_]", re.IGNORECASE)
     prescribed, uncountable = set(options["prescribed"]), set(options["uncountable"])
     seen: set[Location] = set()
     owned = {last_collection(route.path) for route in project.routes if route.kind == "http"}

@@ -207,23 +207,26 @@ def creations(project: Project, route: Route) -> list[Span] | None:
         return None  # it may have been there before
     named = named or located(route.handler)
     unknown = last != own and "{" not in route.path
+    new = [
+        (write, chain)
+        for write, chain in reached
+        if not any(replaces(step, write, reached) for step in write.calls(chain))
+    ]
     found = [
         chain[0].span if chain else write.call.span
-        for write, chain in reached
+        for write, chain in new
         if (adds(write) or (write.op == "save" and not updates(write, chain)))
         and (
             named
             or singular(snake(write.entity.rpartition(".")[2])) == own
             or (unknown and adds(write) and not write.entity and not chain)  # whatever `schema.load(data)` made
         )
-        and not any(replaces(step, write, reached) for step in write.calls(chain))
     ]
     changes = bool(reached) and all(
         write.op in CHANGES or updates(write, chain) or (write.creates and not adds(write)) for write, chain in reached
     )
-    said = named and not POSTED.match(route.name) and not changes and stores(project, route.handler)
-    said = said and not any(replaces(step, write, reached) for write, chain in reached for step in write.calls(chain))
-    return found if found or said else None
+    said = named and not POSTED.match(route.name) and not changes and len(new) == len(reached)
+    return found if found or (said and stores(project, route.handler)) else None
 
 
 def takes_twice(project: Project, fn: Fn) -> bool:
@@ -249,16 +252,14 @@ def replaces(step: tuple[Fn, Call | None], write: Write, reached: list[tuple[Wri
     fn, call = step
     if call is None:
         return False
-    others = (
-        item for item in reached if not adds(item[0]) and item[0].entity in ("", write.entity) and item[0] != write
-    )
-    changes = [made for other, chain in others for caller, made in other.calls(chain) if caller is fn]
-    if any(is_missing(fn, *test) for test in fn.tests_of(call.block)):
-        return bool(changes)
+    missing = any(is_missing(fn, *test) for test in fn.tests_of(call.block))
     left = [item for item in fn.left_before(call.block, call.span, LEFT) if is_missing(fn, item.value, False)]
-    return any(
-        made is not None and item in dict(fn.blocks_of(made.block)).values() for made in changes for item in left
-    )
+    if not missing and not left:
+        return False
+    others = (way for way in reached if not adds(way[0]) and way[0].entity in ("", write.entity) and way[0] != write)
+    changes = [made for other, chain in others for caller, made in other.calls(chain) if caller is fn]
+    around = [block for made in changes if made is not None for _, block in fn.blocks_of(made.block)]
+    return bool(changes) if missing else any(item in around for item in left)
 
 
 def is_missing(fn: Fn, test: Vid, outcome: bool) -> bool:

@@ -53,7 +53,7 @@ BACK = re.compile(
 )
 """The way back from a sign-in or a payment elsewhere."""
 OF_ADDRESS = re.compile(r"(?=.*(confirm|verif|activat))(?=.*e[-_]?mail)", re.IGNORECASE)
-"""A path or handler that confirms an address, whatever carries the proof."""
+"""A path that confirms an address, whatever carries the proof."""
 MAILED = re.compile(
     r"(confirm|verif|activat|subscri|invit|opt_?-?out|disable[-_]e?mail)[^{]*(\{[^}]*\}/)?"
     r"\{[^}]*(code|token|key|hash|secret|signed|uuid)[^}]*\}/?$|"
@@ -235,7 +235,7 @@ def is_mailed(route: Route, fn: Fn) -> bool:
     """`/mailbox/confirm?code=...`: a link in a mail, that confirms and carries the proof."""
     if not CONFIRMS.search(f"{route.path} {route.name}"):
         return False
-    if OF_ADDRESS.search(route.path) and TOKEN.search(" ".join(fn.callee_name(call) for call in fn.calls)):
+    if OF_ADDRESS.search(route.path) and any(TOKEN.search(fn.callee_name(call)) for call in fn.calls):
         return True
     asked = [fn.const(call.args[0]) for call in fn.calls if fn.callee_name(call) in ("get", "getlist") and call.args]
     asked += [fn.const(fn.value(vid)[2]) for vid in fn.made_by("item")]
@@ -286,10 +286,8 @@ def is_method(fn: Fn, route: Route) -> bool:
 def notes_look(write: Write) -> bool:
     """`rows.update(checked_at=now)`, `pages.update_one({"id": page}, {"$inc": {"views": 1}})` and nothing else: when one looked,
     or how often."""
-    columns = list(columns_of(write))
-    return (
-        write.op == "update" and bool(columns) and all(TIMES.search(name) or COUNTED.search(name) for name in columns)
-    )
+    columns = list(columns_of(write)) if write.op == "update" else []
+    return bool(columns) and all(TIMES.search(name) or COUNTED.search(name) for name in columns)
 
 
 def columns_of(write: Write) -> Iterator[str]:
@@ -299,7 +297,7 @@ def columns_of(write: Write) -> Iterator[str]:
         value = write.fn.unguarded(vid)
         for key, item in value[1] if value[0] == "dict" else ():
             inner = write.fn.unguarded(item)
-            if str(write.fn.const(key) if key >= 0 else "").startswith("$") and inner[0] == "dict":
+            if str(write.fn.const(key)).startswith("$") and inner[0] == "dict":
                 yield from (str(write.fn.const(name)) for name, _ in inner[1])
 
 
@@ -345,8 +343,7 @@ def counts_only(fn: Fn) -> bool:
 
 def leaves_trace(name: str, write: Write, route: Route) -> bool:
     """Whether a name tells of traces; the status of what a route by its own name decides (`/loans/{id}/cancellation`) is none."""
-    named = "_".join(identifier_words(name))
-    if STATES.search(named) and DECIDES.search(f"{route.path.rpartition('/')[2]} {route.name}"):
+    if traces(name, STATES) and DECIDES.search(f"{route.path.rpartition('/')[2]} {route.name}"):
         return False
     return traces(name, PASSING if write.op == "delete" else TRACES)
 

@@ -45,13 +45,11 @@ def check(project: Project) -> Iterator[Hit]:
         unseen[route.inner] += not written and shows_several(route) and is_plural(route)
     seen: set[Location] = set()
     for inner, shaped in groups.items():
-        for hit in (*differing(shaped, declared[inner]), *bare_lists(shaped, unseen[inner])):
-            if hit.location not in seen:
-                seen.add(hit.location)
-                yield hit
-    for hit in unwrapped(project):
-        if hit.location not in seen:
-            yield hit
+        for found in (*differing(shaped, declared[inner]), *bare_lists(shaped, unseen[inner])):
+            if found.location not in seen:
+                seen.add(found.location)
+                yield found
+    yield from (found for found in unwrapped(project) if found.location not in seen)
 
 
 def shows_several(route: Route) -> bool:
@@ -63,24 +61,39 @@ def bare_lists(shaped: list[tuple[Route, Answer]], unseen: int) -> Iterator[Hit]
     `unseen` ones answer is not written out."""
     shown = [(route, answer) for route, answer in shaped if shows_several(route)]
     bare = [(route, answer) for route, answer in shown if answer.shape == BARE]
-    under: dict[str, dict[int, tuple[Route, Answer]]] = {key: {} for key in LISTS}
-    for route, answer in shown:
-        for key in under.keys() & set(answer.keys or ()):
-            under[key].setdefault(id(route), (route, answer))
-    key = max(LISTS, key=lambda name: len(under[name]))
-    wrapped, number = list(under[key].values()), len({id(route) for route, _ in bare})
-    if not bare or len(wrapped) < FEWEST or len(wrapped) < 2 * (number + unseen):
+    under = {key: [item for item in shown if key in (item[1].keys or ())] for key in LISTS}
+    key = max(LISTS, key=lambda name: number_of(under[name]))
+    wrapped, number = number_of(under[key]), number_of(bare)
+    if not bare or wrapped < FEWEST or wrapped < 2 * (number + unseen):
         return
-    example, told = wrapped[0]
+    example = step(*under[key][0], key)
     for route, answer in bare:
-        assert route.handler is not None and example.handler is not None
-        yield Hit(
-            f"{route.label} answers a bare list, while {len(wrapped)} of {len(wrapped) + number} lists stand under "
-            f"`{key}`: clients need a special case. Use the same shape.",
-            route.place if route.documented else route.handler.location(answer.span),
-            related=(Step(example.handler.location(told.span), f"{example.label} answers with `{key}`"),),
-            function=route.function,
-        )
+        most = f"{wrapped} of {wrapped + number} lists stand under `{key}`"
+        yield hit(route, place_of(route, answer), "a bare list", most, example)
+
+
+def number_of(shaped: list[tuple[Route, Answer]]) -> int:
+    """How many routes the answers are of."""
+    return len({id(route) for route, _ in shaped})
+
+
+def step(route: Route, answer: Answer, key: str) -> Step:
+    assert route.handler is not None
+    return Step(route.handler.location(answer.span), f"{route.label} answers with `{key}`")
+
+
+def place_of(route: Route, answer: Answer) -> Location:
+    assert route.handler is not None
+    return route.place if route.documented else route.handler.location(answer.span)
+
+
+def hit(route: Route, place: Location, what: str, most: str, example: Step) -> Hit:
+    return Hit(
+        f"{route.label} answers {what}, while {most}: clients need a special case. Use the same shape.",
+        place,
+        related=(example,),
+        function=route.function,
+    )
 
 
 def unwrapped(project: Project) -> Iterator[Hit]:
@@ -96,17 +109,13 @@ def unwrapped(project: Project) -> Iterator[Hit]:
         if times < FEWEST or times * 3 < len(found) * 2:
             continue
         wrapped = [route for route, kind in found if kind == name]
-        example = wrapped[0]
+        wrapper = name.rpartition(".")[2]
+        example = Step(wrapped[0].place, f"{wrapped[0].label} answers with `{wrapper}`")
         custom = sum(is_plural(route) for route in wrapped) * 2 > len(wrapped)
         for route, kind in found:
             if kind == BARE and (is_plural(route) or not custom):
-                yield Hit(
-                    f"{route.label} answers a bare list, while {times} of {len(found)} lists are wrapped in "
-                    f"`{name.rpartition('.')[2]}`: clients need a special case. Use the same shape.",
-                    route.place,
-                    related=(Step(example.place, f"{example.label} answers with `{name.rpartition('.')[2]}`"),),
-                    function=route.function,
-                )
+                most = f"{times} of {len(found)} lists are wrapped in `{wrapper}`"
+                yield hit(route, route.place, "a bare list", most, example)
 
 
 def is_plural(route: Route) -> bool:
@@ -164,22 +173,15 @@ def differing(shaped: list[tuple[Route, Answer]], declared: int) -> Iterator[Hit
     if not common:
         return
     key = max(common, key=lambda name: (counts[name], -ENVELOPES.index(name)))
-    example = next((route, answer) for route, answer in shaped if key in (answer.keys or ()))
+    example = next(step(route, answer, key) for route, answer in shaped if key in (answer.keys or ()))
     seen = set()
     for route, answer in shaped:
-        assert route.handler is not None and example[0].handler is not None
-        place = route.place if route.documented else route.handler.location(answer.span)
+        place = place_of(route, answer)
         if key in (answer.keys or ()) or place in seen or (answer.keys is not None and not answer.keys):
             continue
         seen.add(place)
         what = f"an object with {', '.join(f'`{name}`' for name in answer.keys[:3])}" if answer.keys else "a bare list"
-        yield Hit(
-            f"{route.label} answers {what}, while {counts[key]} of {total} routes wrap their body in `{key}`: clients need a "
-            "special case. Use the same shape.",
-            place,
-            related=(Step(example[0].handler.location(example[1].span), f"{example[0].label} answers with `{key}`"),),
-            function=route.function,
-        )
+        yield hit(route, place, what, f"{counts[key]} of {total} routes wrap their body in `{key}`", example)
 
 
 def bodies(project: Project, route: Route) -> Iterator[tuple[Route, Answer]]:

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from functools import partial
 
-from backendlint.api import Cls, Fn, Hit, Location, Project, Route, answers, told_once
+from backendlint.api import Cls, Fn, Hit, Location, Project, Route, Vid, answers, told_once
 
 DESCRIBES = re.compile(r"schema|swagger|openapi", re.IGNORECASE)
 """In names of decorators that say what a view takes and answers, and of attributes that leave it out of the document."""
-TOLD = ("serializer_class", "get_serializer_class", "get_serializer", "schema", "swagger_schema")
+TOLD = frozenset({"serializer_class", "get_serializer_class", "get_serializer", "schema", "swagger_schema"})
 """By which a generator finds it out, or is told to leave the view out."""
 VIEW = "rest_framework.views.APIView"
 FEWEST = 5
@@ -25,9 +25,11 @@ def undescribed(project: Project) -> Iterator[Hit]:
         fn = route.handler
         if route.kind != "http" or fn is None or not is_view(project, route) or not is_data(project, fn):
             continue
-        if says_itself(fn) or (route.cls is not None and any(map(says_so, project.hierarchy.mro(route.cls)))):
+        classes = project.hierarchy.mro(route.cls) if route.cls is not None else ()
+        homes = [(fn.parent or fn, fn.facts.decorators), *((cls.owner, cls.facts.decorators) for cls in classes)]
+        if any(describes(home, decorators) for home, decorators in homes):
             described.add(fn.header)
-        elif "/api/" in f"{route.path}/" and not (route.cls is not None and has_serializer(project, route.cls)):
+        elif "/api/" in f"{route.path}/" and not any(map(has_serializer, classes)):
             bare.setdefault(fn.header, route)
     if len(described) < max(FEWEST, 3 * len(bare)):
         return
@@ -54,35 +56,27 @@ def is_view(project: Project, route: Route) -> bool:
     return any(model.route is not None and model.library == "drf" for model in route.decorators)
 
 
-def says_itself(fn: Fn) -> bool:
-    home = fn.parent
-    return home is not None and any(DESCRIBES.search(decorator_name(home, vid)) for vid in fn.facts.decorators)
+def describes(home: Fn, decorators: Sequence[Vid]) -> bool:
+    """`@extend_schema(...)` above a function, `@extend_schema_view(...)` above a class."""
+    return any(DESCRIBES.search(decorator_name(home, vid)) for vid in decorators)
 
 
-def says_so(cls: Cls) -> bool:
-    """`@extend_schema_view(...)` above a class."""
-    return any(DESCRIBES.search(decorator_name(cls.owner, vid)) for vid in cls.facts.decorators)
-
-
-def decorator_name(home: Fn, vid: int) -> str:
+def decorator_name(home: Fn, vid: Vid) -> str:
     value = home.value(vid)
     return home.callee_name(home.calls[value[1]]) if value[0] == "call" else home.dotted(vid)
 
 
-def has_serializer(project: Project, cls: Cls) -> bool:
-    own = [
-        item for item in project.hierarchy.mro(cls) if set(TOLD) & (item.facts.attributes.keys() | item.methods.keys())
-    ]
-    return bool(own)
+def has_serializer(cls: Cls) -> bool:
+    return not TOLD.isdisjoint((*cls.facts.attributes, *cls.methods))
 
 
 def is_data(project: Project, fn: Fn) -> bool:
     """Whether it answers with a body that is data, as far as is seen."""
-    found = [answer for answer in answers(project, fn) if not answer.failed]
     return any(
-        not answer.special
+        not answer.failed
+        and not answer.special
         and answer.shape != "none"
         and answer.status != 204
         and answer.content in ("", "application/json")
-        for answer in found
+        for answer in answers(project, fn)
     )

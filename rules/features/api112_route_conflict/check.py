@@ -378,7 +378,7 @@ def hands_all_on(project: Project, decorator: Fn | None) -> bool:
     """`def wrapper(*args, **kwargs):` of a decorator that calls the handler with just these."""
     if decorator is None:
         return False
-    within = [fn for fn in project.functions_of(decorator.file) if fn.fqn.startswith(f"{decorator.fqn}.")]
+    within = (fn for fn in project.functions_of(decorator.file) if fn is not decorator and fn.lies_in(decorator))
     wrappers = [fn for fn in within if {param.kind for param in fn.facts.params} == {"args", "kwargs"}]
     calls = [(fn, call) for fn in wrappers for call in fn.calls if fn.unguarded(call.func)[0] == "outer"]
     return bool(calls) and all(list(handed(fn, call)) == ["args", "kwargs"] for fn, call in calls)
