@@ -20,8 +20,7 @@ def by_answer(item: Repeated | LazyRead, within: Sequence[tuple[int, Block]]) ->
         return False
     fn, call = item.fn, item.edges[0].call if item.edges else item.query.call
     asked = call.value if call is not None else item.query.vid
-    while fn.facts.values[asked][0] == "guard":  # of a loop over it, `if rows: for row in rows`
-        asked = fn.facts.values[asked][1]
+    asked = fn.untested(asked)  # of a loop over it, `if rows: for row in rows`
     told = item.edges[0].callee.name if item.edges else item.query.name.rpartition(".")[2]
     tests = [_parts(fn, block.value) for _, block in within if block.kind == "if" and block.value >= 0]
     asks = [[part for part in parts if asked in ingredients(fn.facts, (part,))] for parts in tests]

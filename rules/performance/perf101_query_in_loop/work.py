@@ -5,18 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 
-from backendlint.api import (
-    Block,
-    Call,
-    Fn,
-    LazyRead,
-    Project,
-    Repeated,
-    Span,
-    name_of,
-    receiver,
-    stored_entity,
-)
+from backendlint.api import Block, Call, Fn, LazyRead, Project, Repeated, Span, name_of, receiver, stored_entity
 
 from .answers import by_answer, is_missing
 
@@ -59,8 +48,8 @@ def beside_work(project: Project, item: Repeated | LazyRead) -> bool:
         outside = not OUTSIDE.isdisjoint(effects) or _asks_client(fn, call, effects)
         if outside and not by_answer(item, within):
             return True
-        models = project.models(fn, call)
-        name, itself = fn.callee_name(call), any("commit" in item.effect or item.name == SERIALIZER for item in models)
+        name, models = fn.callee_name(call), project.models(fn, call)
+        itself = any("commit" in model.effect or model.name == SERIALIZER for model in models)
         if "file" in effects and STOWS.match(name):
             return True
         if itself or SENDS.match(name) or ("commit" in effects and not name.endswith("or_create")):
@@ -89,14 +78,13 @@ def _asks_client(fn: Fn, call: Call, effects: set[str]) -> bool:
 
 
 def _transaction_each(project: Project, fn: Fn, loop: Span, place: Span) -> bool:
-    """Whether each round has a transaction of its own, that may fail by itself."""
+    """Whether each round has a transaction of its own, that may fail by itself; or the one that asks has, in whatever branch."""
     for number, block in enumerate(fn.facts.blocks):
         if block.kind == "with" and project.transactions.is_transaction(fn, block):
             way = [part for _, part in fn.blocks_of(number)]
             end = next((index for index, part in enumerate(way) if part.span == loop), 0)
-            if end and all(part.kind in ("with", "try") for part in way[:end]):
-                return True
-            if end and block.span.holds(place):  # in whatever branch
+            alone = all(part.kind in ("with", "try") for part in way[:end])
+            if end and (alone or block.span.holds(place)):
                 return True
     return False
 

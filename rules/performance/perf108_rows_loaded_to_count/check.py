@@ -22,10 +22,9 @@ from backendlint.api import (
     unbounded,
 )
 
-from .given import BINDS, given
+from .given import BINDS, SAME, Place, given, plain
 
 CATALOGUE = re.compile(r"\bFROM\s+(sqlite_master|sqlite_schema|pg_\w+|information_schema\b)", re.IGNORECASE)
-SAME = ("guard", "await")
 FEW = 10
 """Rows of which it does not matter that they are fetched."""
 _ASKS = (
@@ -51,13 +50,8 @@ def _everywhere(hit: Hit, others: str) -> str:
 def _hits(project: Project) -> Iterator[Hit]:
     for name, what, better in _ASKS:
         for fn, call in project.graph.calls_of(name):
-            asked = (
-                project.counts(fn)
-                and len(call.args) == 1
-                and _rows(project, fn, call.args[0])
-                and not for_tests(project, fn)
-            )
-            if asked and _uses(project, fn, call.args[0], call) == 0 and not _few(project, fn, call.args[0]):
+            asked = project.counts(fn) and len(call.args) == 1 and _for_nothing(project, fn, call.args[0], call, 0)
+            if asked and not for_tests(project, fn):
                 yield _hit(project, fn, call, what, better)
     for fn in filter(project.counts, project.functions_with("if")):
         tests = [block.value for block in fn.facts.blocks if block.kind == "if" and block.value >= 0]
@@ -67,34 +61,32 @@ def _hits(project: Project) -> Iterator[Hit]:
 
 
 def _tested(project: Project, fn: Fn, vid: Vid) -> Iterator[Hit]:
-    tested, value = vid, fn.facts.values[vid]
+    value, own = fn.facts.values[vid], 1
     if value[0] == "not":
-        vid = value[1]
-    plain = _plain(fn, vid)
-    value = fn.facts.values[plain]
-    own = 0 if fn.facts.values[tested][0] == "not" else 1
-    alone = value[0] == "call" and _rows(project, fn, plain) and _uses(project, fn, plain, None) <= own
-    if alone and not _few(project, fn, plain):
+        vid, own = value[1], 0
+    vid = plain(fn, vid)
+    value = fn.facts.values[vid]
+    if value[0] == "call" and _for_nothing(project, fn, vid, None, own):
         yield _hit(project, fn, fn.facts.calls[value[1]], "fetches all rows to see whether there are any", "exists()")
 
 
-def _plain(fn: Fn, vid: Vid) -> Vid:
-    while fn.facts.values[vid][0] in SAME:
-        vid = fn.facts.values[vid][1]
-    return vid
+def _for_nothing(project: Project, fn: Fn, vid: Vid, but: Call | None, own: int) -> bool:
+    """Whether the value is all rows of a query, perhaps many, which nothing but the call reads, and `own` more at most."""
+    place = _fetched(project, fn, vid)
+    return place is not None and _uses(project, fn, vid, but) <= own and not _few(project, fn, vid, place)
 
 
-def _rows(project: Project, fn: Fn, vid: Vid) -> bool:
-    """Whether the value is all rows of a query, which the function asks itself or has from another one."""
-    value = fn.value(_plain(fn, vid))
-    return _own_rows(project, fn, vid) or (
-        value[0] == "call" and given(project, fn, fn.calls[value[1]], _own_rows) is not None
-    )
+def _fetched(project: Project, fn: Fn, vid: Vid) -> Place | None:
+    """Where all rows of a query are fetched that the value is: the function asks itself, or has them from another one."""
+    if _own_rows(project, fn, vid):
+        return fn, vid
+    value = fn.value(plain(fn, vid))
+    return given(project, fn, fn.calls[value[1]], _own_rows) if value[0] == "call" else None
 
 
 def _own_rows(project: Project, fn: Fn, vid: Vid) -> bool:
     """A query object, `.all()` of one, `list()` of one."""
-    vid = _plain(fn, vid)
+    vid = plain(fn, vid)
     value = fn.facts.values[vid]
     if value[0] != "call" or project.queries.loaded(fn, vid):
         return False
@@ -122,24 +114,31 @@ def _builds(project: Project, fn: Fn, call: Call) -> tuple[Fn, Call] | None:
     ):
         return None
     built = [item.value for item in targets[0].facts.returns]
-    value = targets[0].facts.values[_plain(targets[0], built[0])] if len(built) == 1 and built[0] >= 0 else ("",)
+    value = targets[0].facts.values[plain(targets[0], built[0])] if len(built) == 1 and built[0] >= 0 else ("",)
     if value[0] != "call" or project.queries.unsent(targets[0], built[0]) is None:
         return None
     return targets[0], targets[0].facts.calls[value[1]]
 
 
-def _few(project: Project, fn: Fn, vid: Vid, *, asked: bool = False) -> bool:
-    """Whether the query is limited to a few rows: `bool(User.select().limit(1))`, or one by a unique key, or asks a catalogue;
-    `asked`: or to as many as callers say."""
-    value = fn.facts.values[_plain(fn, vid)]
-    call = fn.facts.calls[value[1]] if value[0] == "call" else None
-    if call is not None and (
-        one_row(project, *(_builds(project, fn, call) or (fn, call))) or _asks_catalogue(project, fn, call)
-    ):
+def _few(project: Project, fn: Fn, vid: Vid, place: Place) -> bool:
+    """Whether the query is limited to a few rows, and, where another function fetches them, to as many as callers say."""
+    lent = place != (fn, vid)
+    if _picks(project, fn, vid) or (lent and _picks(project, *place)):
         return True
-    below = given(project, fn, call, _own_rows) if call is not None and not _own_rows(project, fn, vid) else None
-    if below is not None:
-        return _few(project, *below, asked=True)
+    return _limited(project, *place, asked=lent)
+
+
+def _picks(project: Project, fn: Fn, vid: Vid) -> bool:
+    """Whether the query asks for one row by a unique key, or asks a catalogue."""
+    value = fn.facts.values[plain(fn, vid)]
+    call = fn.facts.calls[value[1]] if value[0] == "call" else None
+    return call is not None and (
+        one_row(project, *(_builds(project, fn, call) or (fn, call))) or _asks_catalogue(project, fn, call)
+    )
+
+
+def _limited(project: Project, fn: Fn, vid: Vid, *, asked: bool) -> bool:
+    """`bool(User.select().limit(1))`, and rows that are wanted themselves; `asked`: also a limit that callers give."""
     for origin in project.origins.of(fn, vid):
         if origin.ops & {"insert", "update", "delete", "lock"} or any(
             _wanted_themselves(step.fn, step.call) for step in origin.steps
@@ -179,7 +178,7 @@ def _wanted_themselves(fn: Fn, call: Call) -> bool:
 def _uses(project: Project, fn: Fn, vid: Vid, but: Call | None) -> int:
     """How often anything else reads the value, followed through guards and from one round of a loop to the next."""
     same: set[Vid] = set()
-    todo = [vid, _plain(fn, vid)]
+    todo = [vid, plain(fn, vid)]
     while todo:
         held = todo.pop()
         if held not in same:

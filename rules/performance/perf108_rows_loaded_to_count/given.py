@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator
 
 from backendlint.api import Call, Fn, Project, Vid
 
+SAME = ("guard", "await")
 BINDS = ("builtins.staticmethod", "builtins.classmethod", "builtins.property")
 """Decorators that give the function's own result; others may keep it for whoever asks next."""
 MAX_HELPERS = 3
@@ -51,8 +52,12 @@ def _plainly(project: Project, fn: Fn, call: Call) -> Fn | None:
 
 def _result(fn: Fn) -> Vid:
     """The one value that a function returns, without what is awaited; -1 where there are several."""
-    vid = fn.returned[0] if len(fn.returned) == 1 else -1
-    while vid >= 0 and fn.facts.values[vid][0] in ("guard", "await"):
+    return plain(fn, fn.returned[0]) if len(fn.returned) == 1 else -1
+
+
+def plain(fn: Fn, vid: Vid) -> Vid:
+    """The value itself, without tests that say more of it, or that it is awaited."""
+    while fn.facts.values[vid][0] in SAME:
         vid = fn.facts.values[vid][1]
     return vid
 

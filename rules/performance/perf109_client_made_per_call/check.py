@@ -51,7 +51,7 @@ OWNERS = frozenset("organization organisation workspace tenant team account user
 """Words for whom a row belongs to."""
 HOOKS = re.compile(r"(web_?hook|callback)_?ur[il]", re.IGNORECASE)
 """Names of addresses that customers give; the one in the settings stands there by its whole name."""
-PROBE = re.compile(r"/_*(health\w*|live(ness|z)?|ready(z)?|readiness|ping|heartbeat)[_-]*[\w-]*/?$", re.IGNORECASE)
+PROBE = re.compile(r"/_*(health|live|ready|readiness|ping|heartbeat)[\w-]*/?$", re.IGNORECASE)
 TRIES = re.compile(
     r"(^|_)(test|check|verify|validate|try|ping|probe)_(\w+_)?(conn(ection)?s?|credentials?|db|database)$"
 )

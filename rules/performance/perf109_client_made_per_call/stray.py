@@ -39,10 +39,10 @@ def session_of(project: Project, fn: Fn, library: str) -> str:
 
 def kept_by(project: Project, cls: Cls, library: str) -> Iterator[str]:
     """Attributes of its objects, its bases' included, that hold one."""
-    for item in project.hierarchy.mro(cls):
-        maker = item.methods.get("__init__")
-        for store in maker.facts.stores if maker is not None else ():
-            if maker is not None and store.name and is_session(project, maker, store.value, library):
+    makers = (item.methods.get("__init__") for item in project.hierarchy.mro(cls))
+    for maker in filter(None, makers):
+        for store in maker.facts.stores:
+            if store.name and is_session(project, maker, store.value, library):
                 yield f"self.{store.name}"
 
 

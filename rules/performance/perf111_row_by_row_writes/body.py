@@ -9,6 +9,7 @@ from backendlint.api import Call, Edge, Fn, Project, Query, around, depends, ing
 from .afterwards import is_result_used, needed_after
 
 OUTSIDE = ("http", "mail", "queue-publish", "subprocess", "cloud", "sleep")
+LEAVES = frozenset({*OUTSIDE, "file", "commit"})
 BESIDE = frozenset({*OUTSIDE, "file", "db-read", "db-write", "db"})
 ERRORS = re.compile(r"(\w+_)?(error|failure|problem|violation)", re.IGNORECASE)
 WARNS = frozenset({"warning", "warn", "error"})
@@ -49,8 +50,7 @@ def does_more(project: Project, fn: Fn, loop: int, call: Call, edge: Edge | None
 def stays_inside(project: Project, fn: Fn, loop: int) -> bool:
     """Whether all that each round does is done in the program and its database: what is the same for all rows needs not wait for it."""
     return all(
-        not {*OUTSIDE, "file", "commit"} & project.effects.call_effects(fn, call)
-        and not _likely_asks(project, fn, loop, call)
+        LEAVES.isdisjoint(project.effects.call_effects(fn, call)) and not _likely_asks(project, fn, loop, call)
         for call in fn.calls
         if loop in around(fn.facts, call.block)
     )

@@ -95,8 +95,8 @@ def _profile(project: Project, fn: Fn, loop: int, call: Call, query: Query, edge
     if (op == "create" and no_plain_rows(project, query)) or is_heard(project, query):
         return "strict"
     alike = same_for_all(fn, loop, call, op if edge is None else "")
-    apart = alike and each_item(fn, loop, call) and stays_inside(project, fn, loop)
-    if own_columns(query) or (composite(project, fn, loop, query) and not apart) or by_item(fn, loop, query):
+    one_update = alike and each_item(fn, loop, call) and stays_inside(project, fn, loop)
+    if own_columns(query) or by_item(fn, loop, query) or (not one_update and composite(project, fn, loop, query)):
         return "strict"
     if given_back(fn, call, edge) or (edge is not None and does_it_all(project, fn, loop, call)):
         return "strict"
@@ -112,4 +112,4 @@ def _profile(project: Project, fn: Fn, loop: int, call: Call, query: Query, edge
         return "strict"
     if not of_this_round(fn, loop, call, op if edge is None else ""):
         return "strict"
-    return "strict" if does_more(project, fn, loop, call, edge) and not apart else None
+    return "strict" if not one_update and does_more(project, fn, loop, call, edge) else None

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from itertools import takewhile
+
 from backendlint.api import Call, Fn, Project, Query, Vid, around, depends, ingredients
 
 from .loops import is_sent
@@ -104,10 +106,8 @@ def each_item(fn: Fn, loop: int, call: Call) -> bool:
     vid = func[1] if func[0] == "attr" else -1
     while vid >= 0 and fn.facts.values[vid][0] in ("guard", "setattr", "mut"):
         vid = fn.facts.values[vid][1]
-    way = [
-        block.kind for number, block in fn.blocks_of(call.block) if loop in around(fn.facts, number) and number != loop
-    ]
-    return vid >= 0 and _is_item(fn, vid, loop) and all(kind == "with" for kind in way)
+    within = takewhile(lambda item: item[0] != loop, fn.blocks_of(call.block))
+    return _is_item(fn, vid, loop) and all(block.kind == "with" for _, block in within)
 
 
 def same_for_all(fn: Fn, loop: int, call: Call, op: str) -> bool:

@@ -29,10 +29,10 @@ def check(project: Project) -> Iterator[Hit]:
             if item.keyed or item.small:
                 continue
             many = (
-                (item.grows or hangs_on_growing(project, item.entity))
-                and not item.filtered
+                not item.filtered
                 and _recurs(project, fn)
                 and not _one_column(fn, item.query.vid)
+                and (item.grows or hangs_on_growing(project, item.entity))
             )
             narrowed = "every matching row" if item.filtered else "every row"
             yield Hit(
