@@ -86,7 +86,7 @@ from backendlint.project.linking.variables import display, of_all_modules, varia
 from backendlint.project.loops.caches import CacheUse
 from backendlint.project.loops.dumps import Serialized, serialized
 from backendlint.project.loops.filled import filled_fields
-from backendlint.project.loops.loops import block_at, depends, grows, loops_around, stops_early
+from backendlint.project.loops.loops import block_at, depends, grows, loop_at, loops_around, stops_early
 from backendlint.project.loops.memos import asked, bounded, few, keeps_client, keeps_result
 from backendlint.project.loops.once import first_time_only, once_a_process
 from backendlint.project.loops.repeated import Repeated, repeated
@@ -160,6 +160,7 @@ from backendlint.project.web.requests import (
     validates,
 )
 from backendlint.project.web.webapi import among_pages, for_admins, is_api, is_plain, is_signed, rendered_as
+from backendlint.ruleset.options import listed
 
 if TYPE_CHECKING:
     from backendlint.project.sqltext import judge as sql
@@ -325,8 +326,10 @@ __all__ = [
     "known_shape",
     "left_to_worker",
     "lines_of",
+    "listed",
     "locks_rows",
     "log_call",
+    "loop_at",
     "loops_around",
     "measures",
     "name_of",

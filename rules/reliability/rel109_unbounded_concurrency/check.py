@@ -4,7 +4,20 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from backendlint.api import Call, Cls, Fanout, Fn, Hit, Profile, Project, only_by_hand, receiver, stops_early, told_once
+from backendlint.api import (
+    Call,
+    Cls,
+    Fanout,
+    Fn,
+    Hit,
+    Profile,
+    Project,
+    loop_at,
+    only_by_hand,
+    receiver,
+    stops_early,
+    told_once,
+)
 
 FEW_QUEUES = 3
 """So many are told one by one: of more it is how the project makes them."""
@@ -73,13 +86,13 @@ def _message(fanout: Fanout) -> str:
 
 
 def _profile(project: Project, fanout: Fanout) -> Profile | None:
-    """A queue that no request fills, or one alone, or of which the code says that it has no end (`Queue(0)`), threads that no request
-    starts, and what a script or the start of the application starts, are advice."""
+    """A queue that no request fills, that ends with the call which makes it, or of which the code says that it has no end (`Queue(0)`),
+    threads that no request starts, and what a script or the start of the application starts, are advice."""
     site = fanout.site
     sizes = (*site.call.args[:1], site.call.kwarg("maxsize")) if fanout.kind == "queue" else ()
     if any(site.fn.const(vid) == 0 for vid in sizes if vid >= 0):
         return "strict"
-    if only_by_hand(project, fanout.site.fn) or not project.fanouts.evident(fanout):
+    if only_by_hand(project, site.fn) or not project.fanouts.evident(fanout):
         return "strict"
     if fanout.kind != "queue" and project.lifecycle.alone_leads_to(site.fn):
         return "strict"
@@ -88,8 +101,7 @@ def _profile(project: Project, fanout: Fanout) -> Profile | None:
 
 def _leaves(fn: Fn, start: Call) -> bool:
     """`task = create_task(finish()); break`: the loop starts one at most."""
-    around = fn.blocks_of(start.block)
-    loop = next((number for number, block in around if block.kind in ("for", "while", "comp")), -1)
+    loop = loop_at(fn, start.block, ("for", "while", "comp"))
     return loop >= 0 and stops_early(fn, start.block, loop)
 
 

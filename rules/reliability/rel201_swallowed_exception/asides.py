@@ -41,6 +41,7 @@ _RECORDS = _ON_SPANS | _REPORTS
 _MEASURING = re.compile(r"_*(log|record|report|track|emit)_(metric|param|stat|gauge|measurement|usage)s?")
 """What a project calls that itself."""
 _STORING = re.compile(r"(save|create|insert|update|delete|write|drop|remove|send|add)(_\w+)?")
+"""What a script calls to store or send something, whoever does it."""
 _LIVES = frozenset({"ex", "px", "exat", "pxat", "ttl", "timeout", "expire", "expiration"})
 _SETS = frozenset({"setex", "psetex"})
 """What says how long an entry of a cache lives."""

@@ -4,7 +4,20 @@ from __future__ import annotations
 
 import re
 
-from backendlint.api import Call, Fn, Value, around, asks_nobody, below, ingredients, log_call, siblings
+from backendlint.api import (
+    Block,
+    Call,
+    Fn,
+    Span,
+    Value,
+    around,
+    asks_nobody,
+    below,
+    ingredients,
+    log_call,
+    loop_at,
+    siblings,
+)
 
 from .comments import has_comment
 from .expected import HELD
@@ -110,8 +123,8 @@ def _is_on_the_way_to_raise(site: Place) -> bool:
 def _tries_candidates(site: Place) -> bool:
     """`for word in passwords: try: open_with(word)`: a loop that ends with the first that does, where the code below it tells
     that none did."""
-    function, fn = site.function, site.fn
-    loop = next((n for n in around(function, site.facts.parent) if function.blocks[n].kind in ("for", "while")), -1)
+    function = site.function
+    loop = loop_at(site.fn, site.facts.parent)
     if site.facts.kind != "except" or loop < 0 or function.blocks[loop].kind != "for":
         return False
     block, within = function.blocks[loop], below(function, loop) - below(function, site.block)
@@ -119,23 +132,19 @@ def _tries_candidates(site: Place) -> bool:
     if ("elem", block.value) not in (function.values[vid] for vid in made):
         return False
     ends = any(function.blocks[number].exits in ("break", "return") for number in within)
-    told = [(item.span, item.block) for item in function.raises]
-    told += [(call.span, call.block) for call in function.calls if _warns(fn, call)]
     outer = {n for n, item in enumerate(function.blocks) if item.kind in ("if", "else") and item.parent == block.parent}
-    return ends and any(span > block.span and number in {*outer, block.parent} for span, number in told)
+    return ends and any(span > block.span and number in {*outer, block.parent} for span, number in _tells(site))
 
 
 def _is_missed_below(site: Place) -> bool:
     """`if self.size is None: raise ValueError(...)` right below, of what was tried to find: the failure does come out."""
     function, block = site.function, site.facts
-    outer = function.blocks[site.tried].parent
     if block.kind != "except" or block.exits:
         return False
     tried = below(function, site.tried)
     set_there = {item.name for item in function.stores if item.block in tried and item.name}
     bound = {item.name for item in function.bindings if item.block in tried}
-    below_it = [item for item in function.blocks if item.parent == outer and item.span[:2] > block.span[2:]]
-    first = min(below_it, key=lambda item: item.span, default=None)
+    first = next(iter(_beneath(site)), None)
     if first is None or first.kind != "if" or first.exits != "raise":
         return False
     made = ingredients(function, (first.value,))
@@ -151,27 +160,38 @@ def _is_computed_below(site: Place) -> bool:
     asked = {call.value for call in site.calls if "cache-read" in site.project.effects.call_effects(site.fn, call)}
     if not asked or block.exits or site.effects & WORKS != {"cache-read"}:
         return False
-    outer = function.blocks[site.tried].parent
-    tests = [item for item in function.blocks if item.kind == "if" and item.parent == outer and item.span > block.span]
-    first = min(tests, key=lambda item: item.span, default=None)
+    first = next((item for item in _beneath(site) if item.kind == "if"), None)
     return first is not None and not asked.isdisjoint(ingredients(function, (first.value,)))
+
+
+def _beneath(site: Place) -> list[Block]:
+    """The blocks that follow on the level of the code that is tried, in order."""
+    outer = site.function.blocks[site.tried].parent
+    after = (item for item in site.function.blocks if item.parent == outer and item.span[:2] > site.facts.span[2:])
+    return sorted(after, key=lambda item: item.span)
 
 
 def _asks_until_there(site: Place) -> bool:
     """`while True: try: get(url); break; except Exception: pass; if late(): sys.exit(1); sleep(1)`: a loop that asks until somebody
     answers, and tells where nobody does."""
     function = site.function
-    loop = next((n for n in around(function, site.facts.parent) if function.blocks[n].kind in ("for", "while")), -1)
+    loop = loop_at(site.fn, site.facts.parent)
     if site.facts.kind != "except" or loop < 0 or site.effects & CHANGES:
         return False
-    block, tried = function.blocks[loop], below(function, site.tried)
-    inside = below(function, loop)
+    tried = below(function, site.tried)
+    around_it = below(function, loop) - tried
     ends = any(function.blocks[number].exits in ("break", "return") for number in tried)
-    sleeps = any(site.word(call) == "sleep" and call.block in inside - tried for call in function.calls)
-    told = [(item.span, item.block) for item in function.raises]
-    told += [(call.span, call.block) for call in function.calls if _warns(site.fn, call) or site.word(call) in _EXITS]
-    last = [span > block.span or number in inside - tried for span, number in told]
-    return ends and sleeps and any(last)
+    sleeps = any(site.word(call) == "sleep" and call.block in around_it for call in function.calls)
+    told = [*_tells(site), *((call.span, call.block) for call in function.calls if site.word(call) in _EXITS)]
+    beyond = function.blocks[loop].span
+    return ends and sleeps and any(span > beyond or number in around_it for span, number in told)
+
+
+def _tells(site: Place) -> list[tuple[Span, int]]:
+    """Where the function raises, or logs that something is wrong: the place and its block."""
+    function = site.function
+    raised = [(item.span, item.block) for item in function.raises]
+    return raised + [(call.span, call.block) for call in function.calls if _warns(site.fn, call)]
 
 
 def _warns(fn: Fn, call: Call) -> bool:

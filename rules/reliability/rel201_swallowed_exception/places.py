@@ -20,6 +20,7 @@ from backendlint.api import (
     calls_in,
     caught,
     lines_of,
+    listed,
 )
 
 _EXCEPTION = re.compile(r"[A-Z]\w*(Error|Exception)")
@@ -68,7 +69,7 @@ class Place:
     @cached_property
     def parsing(self) -> frozenset[str]:
         """Names of what reads a value."""
-        return _strings(self.options["parses"])
+        return listed(self.options, "parses")
 
     def name(self, call: Call) -> str:
         return called_name(self.fn.file, self.function, call)
@@ -137,10 +138,6 @@ def what_is_caught(site: Place) -> tuple[str, tuple[str, ...]]:
             return "", ()
     else:
         types = caught(function, site.block)
-    if not types or set(types) & _strings(site.options["broad"]):
+    if not types or listed(site.options, "broad").intersection(types):
         return "broad", types
-    return ("failure" if set(types) <= _strings(site.options["failures"]) else ""), types
-
-
-def _strings(value: object) -> frozenset[str]:
-    return frozenset(value) if isinstance(value, list | tuple) else frozenset()
+    return ("failure" if set(types) <= listed(site.options, "failures") else ""), types

@@ -1,3 +1,5 @@
+"""REL203: an exception that takes the place of the one that was caught, without naming it."""
+
 from __future__ import annotations
 
 import re
@@ -10,64 +12,60 @@ from typing import NamedTuple
 from backendlint.api import (
     FEW,
     SLIPS,
-    Call,
-    Edit,
     ErrorClass,
-    Fix,
     Fn,
-    FunctionFacts,
     Hit,
     Project,
     Raise,
-    Span,
-    around,
     asks_nobody,
-    below,
     by_style,
     called_name,
     calls_in,
     error_classes,
     for_developers,
     here_and_in,
-    ingredients,
     inherits_any,
     lines_of,
-    log_call,
-    object_root,
+    listed,
     of_caught,
     only_by_hand,
-    slots,
     told_once,
 )
 
+from .fixes import fix
 from .meanings import meant
+from .raises import handler_of, is_new
+from .recorded import (
+    carries_traceback,
+    drops,
+    is_logged,
+    is_logged_below,
+    is_noted,
+    is_said,
+    is_told_on,
+    keeps,
+    sets_cause,
+)
 
 UNKNOWN = "?"
 WITHOUT = " without `from`"
 UNSAID = ", and the cause is not recorded"
 ANSWERS = ("http", "validation")
 ANSWERED = "answered to a client, it leaves no traceback"
-TRACEBACKS = ("format_exc", "format_exception", "format_tb", "exc_info")
-PRINTED = ("print_exc", "print_exception")
 TIMEOUTS = ("builtins.TimeoutError", "asyncio.TimeoutError", "asyncio.exceptions.TimeoutError")
 WAITS = ("asyncio.wait_for", "asyncio.timeout", "asyncio.timeout_at")
 FILES = ("builtins.OSError", "builtins.IOError", "builtins.FileNotFoundError", "builtins.EnvironmentError")
-ERRORS = ("error", "critical", "fatal")
 ALL = ("builtins.Exception", "builtins.BaseException")
-NOTES = frozenset({"append", "add", "extend", "update", "setdefault", "put"})
 STATUS = frozenset({"status", "status_code", "code", "http_status"})
 CLIENT, BEYOND = 400, 600
-NAMES = ("err", "error", "exc", "cause")
 ACCEPTED = re.compile(r"#.*(noqa:?[^#]*\bB904\b|pylint: *disable=[^#]*\b(raise-missing-from|W0707)\b)")
-HOLDS = re.compile(r"(^|_)(cause|inner|orig|original|wrapped|nested|underlying)(_|$)", re.IGNORECASE)
-"""Keywords under which an exception is given another one to keep."""
 
 
 class Policy(NamedTuple):
     """The rule's options."""
 
     control_flow: frozenset[str]
-    narrow: tuple[str, ...]
+    narrow: frozenset[str]
     narrow_kinds: frozenset[str]
     answer_kinds: frozenset[str]
     dropped: frozenset[str]
@@ -100,15 +98,11 @@ def names_causes(functions: Iterable[Fn], without: int) -> bool:
 
 
 def policy_of(options: Mapping[str, object], dropped: frozenset[str]) -> Policy:
-    def strings(key: str) -> tuple[str, ...]:
-        value = options[key]
-        return tuple(str(item) for item in value) if isinstance(value, list | tuple) else ()
-
     return Policy(
-        frozenset(strings("control_flow")),
-        strings("narrow"),
-        frozenset(strings("narrow_kinds")),
-        frozenset(strings("answer_kinds")),
+        listed(options, "control_flow"),
+        listed(options, "narrow"),
+        listed(options, "narrow_kinds"),
+        listed(options, "answer_kinds"),
         dropped,
     )
 
@@ -123,15 +117,6 @@ def dropped(project: Project, functions: Iterable[Fn]) -> frozenset[str]:
                     found[name] = found.get(name, True) and drops(fn, number)
     lines = {name: [item.fqn for item in project.hierarchy.mro(project.classes[name])] for name in found}
     return frozenset(name for name, line in lines.items() if all(found.get(item, True) for item in line))
-
-
-def drops(fn: Fn, handler: int) -> bool:
-    """Whether an `except` block goes on: it raises nothing, and logs no traceback."""
-    inside = below(fn.facts, handler)
-    if any(item.block in inside for item in fn.facts.raises):
-        return False
-    logged = (log_call(fn.file, fn.facts, call) for call in fn.facts.calls if call.block in inside)
-    return not any(found and found.traceback for found in logged)
 
 
 def judge(project: Project, fn: Fn, item: Raise, policy: Policy) -> Iterator[Hit]:
@@ -198,16 +183,16 @@ def is_insisted(
         or (made.kind == "exit" and bool(caught) and not any(kind.name in ALL for kind in caught))
     ):
         return False
-    caught = [kind for error in caught for kind in meant(project, fn, handler, error)]
-    if not caught or any(is_broken(project, kind, policy) for kind in caught):
+    stood_for = [kind for error in caught for kind in meant(project, fn, handler, error)]
+    if not stood_for or any(is_broken(project, kind, policy) for kind in stood_for):
         return True
-    answers = is_answer or (is_handler(project, fn) and all(kind.name in project.classes for kind in caught))
+    answers = is_answer or (is_handler(project, fn) and all(kind.name in project.classes for kind in stood_for))
     if answers:
         return False
-    reworded = made.name in [kind.name for kind in caught] and is_said(fn, item, handler)
+    reworded = made.name in [kind.name for kind in stood_for] and is_said(fn, item, handler)
     if reworded and only_values(project, fn, handler):
         return False
-    return is_said(fn, item, handler) or all(not is_narrow(project, kind, policy) for kind in caught)
+    return is_said(fn, item, handler) or all(not is_narrow(project, kind, policy) for kind in stood_for)
 
 
 def is_foreseen(fn: Fn, item: Raise, handler: int) -> bool:
@@ -272,130 +257,11 @@ def is_broken(project: Project, error: ErrorClass, policy: Policy) -> bool:
     return error.name in ALL or (error.kind == "infrastructure" and not is_narrow(project, error, policy))
 
 
-def handler_of(function: FunctionFacts, item: Raise) -> int:
-    """The innermost `except` around the raise; -1 without one, and where a nested `try` catches what is raised."""
-    for block in around(function, item.block):
-        if function.blocks[block].kind == "except":
-            return block
-        if function.blocks[block].kind == "try":
-            return -1
-    return -1
-
-
-def is_new(function: FunctionFacts, vid: int) -> bool:
-    """Whether the raised value is made here: a call of a class, or a class."""
-    value = function.values[vid]
-    if value[0] == "call":
-        callee = function.values[function.calls[value[1]].func]
-        if callee[0] == "attr":
-            return str(callee[2])[:1].isupper()
-        return callee[0] in ("name", "def") and last(callee[1])[:1].isupper()
-    return value[0] in ("name", "def") and last(value[1])[:1].isupper()
-
-
-def last(dotted: str) -> str:
-    return dotted.rpartition(".")[2].lstrip("_")
-
-
 def short(dotted: str) -> str:
     """The class's name; `socket.error` and `Order.DoesNotExist` keep what says of what."""
     owner, _, name = dotted.rpartition(".")
     above = owner.rpartition(".")[2]
     return name if not above or (name[:1].isupper() and not above[:1].isupper()) else f"{above}.{name}"
-
-
-def sets_cause(function: FunctionFacts, item: Raise) -> bool:
-    """Whether the exception's `__cause__` is set by hand before."""
-    blocks = set(around(function, item.block))
-    return any(store.name == "__cause__" and store.block in blocks for store in function.stores)
-
-
-def keeps(project: Project, fn: Fn, item: Raise, handler: int) -> bool:
-    """Whether the new exception is given the caught one itself and keeps it: by its constructor, else by the keyword's name."""
-    value = fn.facts.values[item.exc]
-    if value[0] != "call":
-        return False
-    call = fn.facts.calls[value[1]]
-    given = {vid for vid in call.passed if fn.unguarded(vid) == ("exc", handler)}
-    if not given:
-        return False
-    made = next((project.classes[ref.name] for ref in project.callees(fn, call) if ref.name in project.classes), None)
-    init = project.method(made, "__init__") if made is not None else None
-    if init is None or hands_on(init):
-        beside = len(call.args) > 1 and not given.isdisjoint(call.args)  # `Lost("no box", err)`: kept in `args`
-        return beside or any(vid in given and HOLDS.search(key) for key, vid in call.kwargs)
-    places = slots(fn, call, init, given)
-    return any(
-        init.value(object_root(init, store.base)) == ("param", 0)
-        and init.unguarded(store.value) in {("param", index) for index in places}
-        for store in init.facts.stores
-        if store.name
-    )
-
-
-def hands_on(init: Fn) -> bool:
-    """`super().__init__(*args, **kwargs)` of what it was given: exceptions keep that in `args`."""
-    values = [init.value(vid) for call in init.calls for vid in call.args if init.callee_name(call) == "__init__"]
-    spread = [init.unguarded(value[1]) for value in values if value[0] == "star"]
-    return any(value[0] == "param" and init.facts.params[value[1]].kind == "args" for value in spread)
-
-
-def is_said(fn: Fn, item: Raise, handler: int) -> bool:
-    """Whether the new exception is made of the caught one: `ShopError(f"no answer: {err}")`."""
-    return of_caught(fn.facts, handler, (item.exc,))
-
-
-def way_to(fn: Fn, item: Raise, handler: int) -> set[int]:
-    """The handler, and the blocks in it that hold the `raise`."""
-    return {number for number in around(fn.facts, item.block) if number >= handler}
-
-
-def is_logged(fn: Fn, item: Raise, handler: int, *, as_error: bool = False, whole: bool = False) -> bool:
-    """Whether the handler has logged the caught one before, with its traceback or (as an error, if that is asked for; not where
-    the `whole` must be there) its text; also in either branch of an `if`."""
-    inside = way_to(fn, item, handler)
-    before = (call for call in calls_in(fn.facts, handler) if call.span < item.span)
-    logged = {call.block for call in before if logs(fn, call, handler, as_error=as_error, whole=whole)}
-    either = {
-        block.parent
-        for number, block in enumerate(fn.facts.blocks)
-        if block.kind == "else" and {number, block.group} <= logged
-    }
-    return not inside.isdisjoint(logged | either)
-
-
-def logs(fn: Fn, call: Call, handler: int, *, as_error: bool, whole: bool = False) -> bool:
-    if last(called_name(fn.file, fn.facts, call)) in PRINTED:
-        return True
-    found = log_call(fn.file, fn.facts, call)
-    if not found:
-        return False
-    if found.traceback or whole:
-        return found.traceback
-    return (not as_error or found.level in ERRORS) and of_caught(fn.facts, handler, call.passed)
-
-
-def is_told_on(project: Project, fn: Fn, item: Raise, handler: int, *, whole: bool = False) -> bool:
-    """Whether the caught one (itself, or just its text: `self.note(f"no answer: {error}")`) went to a function of the project that
-    logs."""
-    inside = way_to(fn, item, handler)
-    handed = [call for call in fn.calls if call.block in inside and call.span < item.span]
-    if whole:
-        handed = [call for call in handed if any(fn.unguarded(vid) == ("exc", handler) for vid in call.passed)]
-    noting = [
-        callee for call in handed if of_caught(fn.facts, handler, call.passed) for callee in project.targets(fn, call)
-    ]
-    return any(log_call(callee.file, callee.facts, call) for callee in noting for call in callee.calls)
-
-
-def is_noted(fn: Fn, item: Raise, handler: int) -> bool:
-    """`self.problems.append(str(err))` before: what was caught is kept for who asks later."""
-    inside = way_to(fn, item, handler)
-    kept = [store.value for store in fn.facts.stores if store.block in inside and store.span < item.span]
-    for call in fn.calls:
-        if call.block in inside and call.span < item.span and fn.callee_name(call) in NOTES:
-            kept += call.passed
-    return of_caught(fn.facts, handler, kept)
 
 
 def has_status(fn: Fn, item: Raise) -> bool:
@@ -408,59 +274,9 @@ def has_status(fn: Fn, item: Raise) -> bool:
     return any(type(number := fn.const(vid)) is int and CLIENT <= number < BEYOND for vid in stated)
 
 
-def is_logged_below(project: Project, fn: Fn, handler: int) -> bool:
-    """Whether what is tried logs what fails in it, as an error or with its traceback, before it comes here."""
-    tried = {call.span for call in calls_in(fn.facts, fn.facts.blocks[handler].group)}
-    reached = [edge.callee for edge in project.graph.callees(fn) if edge.call is not None and edge.call.span in tried]
-    reached += [edge.callee for item in reached for edge in project.graph.callees(item) if edge.kind == "call"]
-    raises = [(item, inner) for item in reached for inner in item.facts.raises]
-    return any(
-        (inside := handler_of(item.facts, inner)) >= 0
-        and (inner.exc < 0 or not is_new(item.facts, inner.exc))
-        and is_logged(item, inner, inside, as_error=True)
-        for item, inner in raises
-    )
-
-
 def is_wait(fn: Fn, handler: int, caught: list[ErrorClass]) -> bool:
     """`except TimeoutError` around `asyncio.wait_for(...)`: it says no more than that the time is over."""
     if not caught or any(kind.name not in TIMEOUTS for kind in caught):
         return False
     tried = calls_in(fn.facts, fn.facts.blocks[handler].group)
     return any(called_name(fn.file, fn.facts, call) in WAITS for call in tried)
-
-
-def carries_traceback(fn: Fn, item: Raise) -> bool:
-    """`raise JobError(..., tb=traceback.format_exc())`: the new exception takes the old one's traceback along."""
-    parts = (fn.value(vid) for vid in ingredients(fn.facts, (item.exc,)))
-    return any(value[0] in ("name", "attr") and last(str(value[-1])) in TRACEBACKS for value in parts)
-
-
-def fix(project: Project, fn: Fn, item: Raise, handler: int) -> Fix | None:
-    """`from` the handler's name; a handler that binds none gets one that the function does not use."""
-    block = fn.facts.blocks[handler]
-    edits: list[Edit] = []
-    name = block.name
-    if not name:
-        if block.value < 0 or not ends_clause(project, fn, fn.facts.span_of(block.value)):
-            return None
-        used = {binding.name for binding in fn.facts.bindings} | {param.name for param in fn.facts.params}
-        used |= {other.name for other in fn.facts.blocks} | set(fn.file.names)
-        free = [candidate for candidate in NAMES if candidate not in used]
-        if not free:
-            return None
-        name = free[0]
-        edits.append(insert(fn, fn.facts.span_of(block.value), f" as {name}"))
-    edits.append(insert(fn, item.span, f" from {name}"))
-    return Fix(f"Name `{name}` as the cause", tuple(edits), safe=True)
-
-
-def ends_clause(project: Project, fn: Fn, types: Span) -> bool:
-    """Whether the colon follows the caught types: no closing bracket or comment stands between."""
-    lines = lines_of(project, fn.path)
-    return types.end_line <= len(lines) and lines[types.end_line - 1][types.end_column :].lstrip().startswith(":")
-
-
-def insert(fn: Fn, after: Span, text: str) -> Edit:
-    """Insert the text behind the span."""
-    return Edit(fn.location(Span(after.end_line, after.end_column, after.end_line, after.end_column)), text)

@@ -13,6 +13,7 @@ from backendlint.api import (
     Fn,
     Hit,
     Project,
+    Vid,
     asks_nobody,
     by_style,
     calls_in,
@@ -22,6 +23,7 @@ from backendlint.api import (
     here_and_in,
     ingredients,
     lines_of,
+    listed,
     log_call,
     of_caught,
     only_by_hand,
@@ -63,17 +65,21 @@ def _hits_in(project: Project, options: Mapping[str, object], functions: Iterabl
             for verdict in judged(fn.file, fn.facts, index) if block.kind == "except" else ():
                 hit = _told(project, fn, verdict, index, options)
                 if hit is not None:
-                    lost_little = verdict.again is None and (
-                        _only_reads(project, fn, index)
-                        or _only_told(fn, index)
-                        or _is_decided(project, fn, index, verdict.why)
-                    )
-                    advice = lost_little or for_developers(fn.path) or _is_watched(project, fn, options, verdict)
-                    advice |= verdict.why == "untraced" and _is_shown(project, fn, index)
-                    # a migration has run, and nobody will mend it
-                    advice |= for_tests(project, fn) or project.layer(fn) == "migration"
-                    hit = replace(hit, profile="strict") if advice else hit
+                    hit = replace(hit, profile="strict") if _is_advice(project, fn, verdict, index, options) else hit
                     yield hit, verdict.why if hit.profile is None else ""
+
+
+def _is_advice(project: Project, fn: Fn, verdict: Verdict, handler: int, options: Mapping[str, object]) -> bool:
+    """Whether little is lost, or somebody sees it anyway."""
+    if for_developers(fn.path) or for_tests(project, fn) or _is_watched(project, fn, options):
+        return True
+    if project.layer(fn) == "migration":
+        return True  # it has run, and nobody will mend it
+    if verdict.why == "untraced" and (_is_started(project, fn, options) or _is_shown(project, fn, handler)):
+        return True
+    return verdict.again is None and (
+        _only_reads(project, fn, handler) or _only_told(fn, handler) or _is_decided(project, fn, handler, verdict.why)
+    )
 
 
 def _only_reads(project: Project, fn: Fn, handler: int) -> bool:
@@ -89,23 +95,22 @@ def _only_told(fn: Fn, handler: int) -> bool:
     calls = calls_in(fn.facts, fn.facts.blocks[handler].group)
     logs = [call for call in calls if log_call(fn.file, fn.facts, call)]
     said = ingredients(fn.facts, [vid for call in logs for vid in call.passed])
-    asked = [call for call in calls if call not in logs]
+    asked = [call.value for call in calls if call not in logs]
+    if not logs or not said.issuperset(asked):
+        return False
+    made = set[Vid]().union(*(derived(fn, vid) for vid in asked))
     tried = fn.facts.blocks[fn.facts.blocks[handler].group].span
-    return bool(logs) and all(
-        call.value in said
-        and all(tried.holds(fn.facts.span_of(vid)) for vid in derived(fn, call.value))
-        and not any(item.value in derived(fn, call.value) for item in fn.facts.returns)
-        for call in asked
-    )
+    return made.isdisjoint(fn.returned) and all(tried.holds(fn.facts.span_of(vid)) for vid in made)
 
 
-def _is_watched(project: Project, fn: Fn, options: Mapping[str, object], verdict: Verdict) -> bool:
-    """What shows somebody how far it has come (`tqdm(posts)`), and no endpoint leads to; the text of an error in a program that
-    somebody has started with arguments."""
-    packages, (shows, starts) = fn.file.packages, (strings(options[key]) for key in ("watched", "started"))
-    if verdict.why == "untraced" and not packages.isdisjoint(starts) and only_by_hand(project, fn):
-        return True
-    return not packages.isdisjoint(shows) and not project.reach(fn.fqn)
+def _is_watched(project: Project, fn: Fn, options: Mapping[str, object]) -> bool:
+    """What shows somebody how far it has come (`tqdm(posts)`), and no endpoint leads to."""
+    return bool(fn.file.packages & listed(options, "watched")) and not project.reach(fn.fqn)
+
+
+def _is_started(project: Project, fn: Fn, options: Mapping[str, object]) -> bool:
+    """A program that somebody has started with arguments: the text of an error tells them enough."""
+    return bool(fn.file.packages & listed(options, "started")) and only_by_hand(project, fn)
 
 
 def _is_shown(project: Project, fn: Fn, handler: int) -> bool:
@@ -113,10 +118,6 @@ def _is_shown(project: Project, fn: Fn, handler: int) -> bool:
     calls = calls_in(fn.facts, handler)
     said = [call for call in calls if fn.callee_name(call) in SHOWS and log_call(fn.file, fn.facts, call) is None]
     return any(of_caught(fn.facts, handler, call.passed) for call in said) and only_by_hand(project, fn)
-
-
-def strings(value: object) -> frozenset[str]:
-    return frozenset(value) if isinstance(value, list | tuple) else frozenset()
 
 
 def _is_decided(project: Project, fn: Fn, handler: int, why: str) -> bool:

@@ -4,7 +4,21 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from backendlint.api import Call, Edit, Fix, Fn, Hit, LogCall, Project, Span, called_name, caught, ingredients, siblings
+from backendlint.api import (
+    Call,
+    Edit,
+    Fix,
+    Fn,
+    Hit,
+    LogCall,
+    Project,
+    Span,
+    called_name,
+    caught,
+    ingredients,
+    listed,
+    siblings,
+)
 
 from .verdicts import Verdict
 from .wording import LOST, written
@@ -22,8 +36,7 @@ def formats_traceback(project: Project, fn: Fn, call: Call) -> bool:
 
 def lost(project: Project, fn: Fn, verdict: Verdict, handler: int, options: Mapping[str, object]) -> Hit | None:
     types = caught(fn.facts, handler)
-    broad = options["broad"]
-    is_broad = not types or (isinstance(broad, list | tuple) and any(name in broad for name in types))
+    is_broad = not types or bool(listed(options, "broad").intersection(types))
     is_broad = is_broad or (verdict.why == "untraced" and _any_of_many(project, fn, handler))
     if not is_broad and verdict.why != "untraced":
         return None

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-from backendlint.api import FunctionFacts, Statement, SyntaxSite, around, caught, name_of
+from backendlint.api import FunctionFacts, Statement, SyntaxSite, around, caught, listed, name_of
 
 VALIDATOR = re.compile(r"(^|\.)(field_|model_|root_)?validator$")
 """Decorators of pydantic, which turns an AssertionError into a validation error."""
@@ -16,15 +16,11 @@ _ALL = ("builtins.Exception", "builtins.BaseException")
 def is_program(site: SyntaxSite) -> bool:
     """A file that somebody starts with arguments, or that trains and runs models, and serves nobody."""
     imported = site.file.packages
-    if not imported.isdisjoint(_strings(site.options["serves"])):
+    if imported & listed(site.options, "serves"):
         return False
-    return not imported.isdisjoint(_strings(site.options["models"])) or (
-        not imported.isdisjoint(_strings(site.options["starts"])) and _starts(site.file.functions[0])
-    )
-
-
-def _strings(value: object) -> frozenset[str]:
-    return frozenset(value) if isinstance(value, list | tuple) else frozenset()
+    if imported & listed(site.options, "models"):
+        return True
+    return bool(imported & listed(site.options, "starts")) and _starts(site.file.functions[0])
 
 
 def _starts(module: FunctionFacts) -> bool:
