@@ -272,7 +272,7 @@ def _hit(project: Project, site: Site, wait: Wait) -> Hit:
 
 
 def _ends(project: Project, fn: Fn, limited: Callable[[Project, Fn], bool]) -> bool:
-    """Whether it runs in jobs of a queue that gives each so much time, and for no client."""
+    """Whether it runs in jobs that are `limited`, and for no client."""
     if fn in project.in_request:
         return False
     known, rising = {fn.fqn}, [fn]
@@ -286,7 +286,8 @@ def _ends(project: Project, fn: Fn, limited: Callable[[Project, Fn], bool]) -> b
 
 
 def _is_limited(project: Project, fn: Fn) -> bool:
-    """`@job(...)` above it, or `restock_job = job(restock)` in its module."""
+    """`@job(...)` of a queue that gives each so much time above it, or `restock_job = job(restock)` in its module; or one that
+    the project sets."""
     models = list(decorator_models(project, fn))
     home = project.module_function(fn.file)
     for call in home.calls if fn.parent is home else ():
@@ -294,10 +295,10 @@ def _is_limited(project: Project, fn: Fn) -> bool:
             found = (project.libraries.decorator(made.name) for made in project.callees(home, call))
             models += [model for model in found if model is not None]
     limits = (model.task.time_limit for model in models if model.task is not None)
-    return any(limit is not None and limit.default is not None for limit in limits) or _has_limit(project, fn)
+    return any(limit is not None and limit.default is not None for limit in limits) or _sets_limit(project, fn)
 
 
-def _has_limit(project: Project, fn: Fn) -> bool:
+def _sets_limit(project: Project, fn: Fn) -> bool:
     """`@app.task(time_limit=600)`, or a setting says it for all jobs."""
     tasks = [model.task for model in decorator_models(project, fn) if model.task is not None]
     keywords = {key for task in tasks if task.time_limit is not None for key in task.time_limit.keywords}
@@ -366,7 +367,7 @@ def _profile(project: Project, site: Site) -> Profile | None:
         return "strict"
     if "subprocess" not in site.model.effect:
         return None
-    if _ends(project, site.fn, _has_limit):  # what takes long is meant to, and the queue ends it
+    if _ends(project, site.fn, _sets_limit):  # what takes long is meant to, and the queue ends it
         return "strict"
     if at_once(site.fn, site.call, always=True) or in_main_block(site.fn, site.call) or _watched(project, site):
         return "strict"

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from functools import partial
 
-from backendlint.api import Hit, Made, Profile, Project, Site, Wait, called, duration, here_and_in, told_once
+from backendlint.api import Hit, Made, Profile, Project, Site, Value, Wait, called, duration, here_and_in, told_once
 
 PROXIES = 60.0
 """Seconds after which proxies and load balancers give up, if nobody tells them otherwise."""
@@ -97,26 +97,21 @@ def _profile(project: Project, site: Site, wait: Wait) -> Profile | None:
 
 def _longest(site: Site, wait: Wait) -> float:
     """The longer part of `timeout=(31, 31)`, which is no choice of a minute and two seconds."""
-    timeout = site.model.timeout
-    given = [vid for key, vid in site.call.kwargs if timeout is not None and key in timeout.keywords]
-    parts = [
-        site.fn.const(part)
-        for vid in given
-        if site.fn.unguarded(vid)[0] == "tuple"
-        for part in site.fn.unguarded(vid)[1]
-    ]
+    parts = [site.fn.const(part) for value in _given(site) if value[0] == "tuple" for part in value[1]]
     known = [part for part in parts if isinstance(part, int | float)]
     return max(known) if known and len(known) == len(parts) else wait.seconds
 
 
 def _in_one_case(site: Site) -> bool:
     """`timeout = 10`, `if kind == "book": timeout = 120`: whoever makes an exception of one case means it, and few ask for that."""
-    timeout = site.model.timeout
-    values = [
-        site.fn.unguarded(vid) for key, vid in site.call.kwargs if timeout is not None and key in timeout.keywords
-    ]
-    limits = {site.fn.const(part) for value in values if value[0] == "phi" for part in value[1]}
+    limits = {site.fn.const(part) for value in _given(site) if value[0] == "phi" for part in value[1]}
     return len({limit for limit in limits if isinstance(limit, int | float)}) > 1
+
+
+def _given(site: Site) -> list[Value]:
+    """What the call itself passes as its timeout."""
+    keywords = site.model.timeout.keywords if site.model.timeout is not None else ()
+    return [site.fn.unguarded(vid) for key, vid in site.call.kwargs if key in keywords]
 
 
 def _apart(project: Project, site: Site, wait: Wait) -> bool:

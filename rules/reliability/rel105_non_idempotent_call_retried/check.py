@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import replace
 from typing import NamedTuple
 
-from backendlint.api import Call, Fn, Hit, Policy, Project, bind, identifier_words, ingredients
+from backendlint.api import Call, Fn, Hit, Policy, Project, Vid, bind, identifier_words, ingredients
 
 ASKS = frozenset(
     "search query queries find fetch get list lookup read count details info status embed embedding embeddings encode tokenize "
@@ -38,7 +38,7 @@ AGAIN = re.compile(r"already|duplicate|CONFLICT", re.IGNORECASE)
 """By which code tells that what was sent has come before."""
 UNSAFE = ("POST", "PATCH")
 HELPERS = 3
-"""Through so many the method is followed."""
+"""Through so many functions the method is followed."""
 KEYS = ("idempot", "-delivery", "delivery-id", "dedup", "message-id", "event-id", "webhook-id")
 """Parts of the names of headers and fields by which the other side can tell a repeated request."""
 
@@ -51,7 +51,7 @@ class Sent(NamedTuple):
     outer: Fn | None = None
     by: Call | None = None
     through: bool = False
-    """Over several helpers, to whose first it is said that it is no question."""
+    """The helper hands the method on to others, and is told `POST` or `PATCH`."""
 
 
 def check(project: Project) -> Iterator[Hit]:
@@ -74,12 +74,18 @@ def check(project: Project) -> Iterator[Hit]:
             keyed = _keyed(project, sent.fn, sent.call, sent.by)
             if not keyed and not (sent.outer and sent.by and _keyed(project, sent.outer, sent.by)):
                 seen.add((place[0].fqn, place[1]))
-                starts = project.lifecycle.alone_leads_to(policy.fn)  # sets up what it finds set up the next time
-                harmless = (
-                    starts or _is_harmless(project, sent, place[0]) or _mails(project, sent) or _knows(project, sent)
-                )
                 hit = _hit(project, policy, sent, place[0], place[1])
-                yield replace(hit, profile="strict") if harmless else hit
+                yield replace(hit, profile="strict") if _is_advice(project, policy, sent, place[0]) else hit
+
+
+def _is_advice(project: Project, policy: Policy, sent: Sent, fn: Fn) -> bool:
+    return (
+        project.lifecycle.alone_leads_to(policy.fn)  # sets up what it finds set up the next time
+        or _is_harmless(project, sent, fn)
+        or _mails(project, sent)
+        or _asks_first(project, sent)
+        or _hears_of_it(sent)
+    )
 
 
 def _is_harmless(project: Project, sent: Sent, fn: Fn) -> bool:
@@ -132,14 +138,23 @@ def _handing(project: Project, fn: Fn, index: int, depth: int) -> Iterator[tuple
 
 def _is_told(project: Project, fn: Fn, call: Call, index: int) -> bool:
     """Whether a request's method is the parameter."""
-    told = any("http" in model.effect and model.method.startswith("arg:") for model in project.models(fn, call))
-    vid = next(iter(call.args), call.kwarg("method"))
-    return told and vid >= 0 and fn.unguarded(vid) == ("param", index)
+    vid = _method_in(call)
+    return vid >= 0 and fn.unguarded(vid) == ("param", index) and _takes_method(project, fn, call)
+
+
+def _takes_method(project: Project, fn: Fn, call: Call) -> bool:
+    """`requests.request(method, ...)`"""
+    return any("http" in model.effect and model.method.startswith("arg:") for model in project.models(fn, call))
+
+
+def _method_in(call: Call) -> Vid:
+    """What such a call passes as the method, or -1."""
+    return next(iter(call.args), call.kwarg("method"))
 
 
 def _of_callers(project: Project, fn: Fn, call: Call) -> Iterator[Sent]:
     """`request(method, ...)`, repeated in a helper: what is sent is for the helper's callers to say."""
-    if any("http" in model.effect and model.method.startswith("arg:") for model in project.models(fn, call)):
+    if _takes_method(project, fn, call):
         for edge in project.graph.callers(fn):
             if edge.kind == "call" and edge.call is not None:
                 yield Sent(fn, call, edge.caller, edge.call)
@@ -158,7 +173,7 @@ def _method(project: Project, sent: Sent) -> str:
             if model.method in UNSAFE:
                 return "own"
             continue
-        vid = next(iter(sent.call.args), sent.call.kwarg("method"))
+        vid = _method_in(sent.call)
         if str(sent.fn.const(vid)).upper() in UNSAFE:
             return "own"
         if _passed(sent, vid) in UNSAFE:
@@ -179,12 +194,7 @@ def _mails(project: Project, sent: Sent) -> bool:
     return named or any("mail" in model.effect for model in project.models(sent.fn, sent.call))
 
 
-def _knows(project: Project, sent: Sent) -> bool:
-    """Whether what has been taken before is not sent again."""
-    return _asked_first(project, sent) or _knows_it(sent)
-
-
-def _asked_first(project: Project, sent: Sent) -> bool:
+def _asks_first(project: Project, sent: Sent) -> bool:
     """`found = client.get(...)`, `if found.status_code == 404: client.post(...)`: each attempt looks whether it is there."""
     fn = sent.fn
     asked = ingredients(fn.facts, [test for test, _ in fn.tests_of(sent.call.block) if test >= 0])
@@ -192,7 +202,7 @@ def _asked_first(project: Project, sent: Sent) -> bool:
     return any(model.method == "GET" and "http" in model.effect for call in calls for model in project.models(fn, call))
 
 
-def _knows_it(sent: Sent) -> bool:
+def _hears_of_it(sent: Sent) -> bool:
     """`if response.status_code == 409: return`, `if is_already_sent(response)`: the other side tells what it has taken before."""
     for fn in (sent.fn, *((sent.outer,) if sent.outer is not None else ())):
         asked = ingredients(fn.facts, [block.value for block in fn.facts.blocks if block.kind in ("if", "case")])

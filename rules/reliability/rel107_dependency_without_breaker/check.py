@@ -17,17 +17,19 @@ PARTS = ("attr", "item", "elem", "unpack")
 def check(project: Project) -> Iterator[Hit]:
     """One hit a function and library, at its first call, if the project breaks the circuit elsewhere."""
     dependencies = project.dependencies
-    sites = [site for site in project.effects.with_effect(*KINDS) if _served(project, site.fn)]
-    broken = [site for site in project.effects.with_effect(*KINDS) if dependencies.breaks(site)]
-    if not broken:
+    sites = list(project.effects.with_effect(*KINDS))
+    broken = next(filter(dependencies.breaks, sites), None)
+    if broken is None:
         return
     seen: set[tuple[str, str]] = set()
     for site in sites:
         key = (site.fn.fqn, site.model.library)
-        if key in seen or dependencies.breaks(site) or dependencies.falls_back(site) or _anywhere(project, site):
+        if key in seen or not _served(project, site.fn) or dependencies.breaks(site):
+            continue
+        if dependencies.falls_back(site) or _anywhere(project, site):
             continue
         seen.add(key)
-        yield _hit(project, site, broken[0])
+        yield _hit(project, site, broken)
 
 
 def _served(project: Project, fn: Fn) -> bool:
@@ -73,14 +75,12 @@ def _own(fn: Fn, vid: Vid) -> bool:
 
 def _hit(project: Project, site: Site, example: Site) -> Hit:
     count = project.reach(site.fn.fqn)
-    who = (
-        f"{count} endpoint{'s' if count > 1 else ''} wait{'' if count > 1 else 's'}"
-        if count
-        else "whoever calls it waits"
-    )
+    waits = "whoever calls it waits for it each time"
+    if count:
+        waits = f"{count} endpoint{'s' if count > 1 else ''} wait{'' if count > 1 else 's'} for it with each request"
     return Hit(
         message=f"`{called(project, site)}` in `{site.fn.name}()` has neither a circuit breaker nor a fallback, unlike "
-        f"`{example.fn.name}()`: while the other side is down, {who} for it {'with each request' if count else 'each time'}.",
+        f"`{example.fn.name}()`: while the other side is down, {waits}.",
         location=site.fn.location(site.call.span),
         related=(example.fn.step(example.call.span, "protected by a circuit breaker"),),
         flow=project.in_request.way(site.fn),

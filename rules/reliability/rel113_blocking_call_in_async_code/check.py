@@ -174,8 +174,8 @@ def _hits_in(project: Project, fn: Fn) -> Iterator[Waiting]:
         found = _direct(project, fn, call) or _stores(project, fn, call) or _through(project, fn, call)
         if found is not None:
             # such as a connection string that is fetched with the first request
-            once = first_time_only(fn, call) or project.literals.for_trial(fn, call.value)
-            yield found.rated("strict" if once else _profile(project, fn, call.span))._replace(call=call)
+            seldom = first_time_only(fn, call) or project.literals.for_trial(fn, call.value)
+            yield found.rated("strict" if seldom else _profile(project, fn, call.span))._replace(call=call)
     seen: set[str] = set()
     for edge in project.graph.callees(fn):
         if edge.kind != "property" or edge.callee.fqn in seen:

@@ -83,8 +83,8 @@ def _nearest(hits: list[Hit], told: Callable[[Hit, str], str]) -> Iterator[Hit]:
 
 
 def _is_advice(project: Project, work: LongWork, route: Route) -> bool:
-    """What an endpoint is there to try, a mail whose sender is told what came of it, what the process keeps for a while, what
-    holds nobody but the one client, or one who runs the service, and what may happen far below."""
+    """What an endpoint is there to try or only does in development, a mail whose sender is told what came of it, what the process
+    keeps for a while, what holds nobody but the one client, or one who runs the service, and what may happen far below."""
     if _tries(route) or route.kind != "http" or for_tests(project, work.fn):
         return True
     if project.literals.for_trial(work.fn, work.call.value):

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
-from backendlint.api import Call, Fn, Hit, Project, ingredients, only_by_hand
+from backendlint.api import Call, Fn, Hit, Project, Vid, ingredients, only_by_hand
 
 PAIRS = (("pg_advisory_lock(", "pg_advisory_unlock("), ("GET_LOCK(", "RELEASE_LOCK("))
 """What takes and what gives back; locks that end with the transaction have other names."""
@@ -12,24 +12,24 @@ PAIRS = (("pg_advisory_lock(", "pg_advisory_unlock("), ("GET_LOCK(", "RELEASE_LO
 
 def sql_locks(project: Project) -> Iterator[Hit]:
     """One hit a lock whose release is skipped when something fails between the two."""
-    texts: dict[Fn, dict[str, list[int]]] = {}
+    texts: dict[Fn, dict[str, list[Vid]]] = {}
     for fn, vid, text in project.literals.all():
         for name in (name for pair in PAIRS for name in pair if name in text):
             texts.setdefault(fn, {}).setdefault(name, []).append(vid)
     for fn, found in texts.items():
         for taken, given_back in PAIRS:
             locks, ends = (_executing(fn, found.get(name, ())) for name in (taken, given_back))
-            if locks and ends and not _sure(fn, ends) and _risky(fn, locks[0], ends[-1]):
+            if locks and ends and not _in_finally(fn, ends) and _risky(fn, locks[0], ends[-1]):
                 yield _hit(project, fn, taken, locks[0], ends[-1])
 
 
-def _executing(fn: Fn, vids: list[int] | tuple[int, ...]) -> list[Call]:
+def _executing(fn: Fn, vids: Sequence[Vid]) -> list[Call]:
     """The calls that are handed the statements, the outermost of each."""
     calls = [call for call in fn.calls if not ingredients(fn.facts, call.passed).isdisjoint(vids)]
     return [call for call in calls if not any(other is not call and other.span.holds(call.span) for other in calls)]
 
 
-def _sure(fn: Fn, ends: list[Call]) -> bool:
+def _in_finally(fn: Fn, ends: list[Call]) -> bool:
     return any(fn.inside(call.block, "finally") is not None for call in ends)
 
 

@@ -149,8 +149,8 @@ def _profile(
     project: Project, item: Unmapped, caught: Counter[str], open_ones: int, treated: set[Location]
 ) -> Profile | None:
     """Domain exceptions that hang on what the request says, or tell of an outage and are caught in most handlers;
-    failures of libraries where most handlers treat them; rows
-    that the request asked for; built-in exceptions where a handler expects them. `audit`: none."""
+    failures of libraries where most handlers treat them, or of a service that the handler asks itself; rows that the request asked
+    for; built-in exceptions where a handler expects them. `audit`: none."""
     if item.kind == "domain":
         near = len(project.exceptions.witness(item.fn, item.name)) <= FAR
         provoked = near and project.error_paths.provoked(item.fn, item.name)
@@ -164,8 +164,8 @@ def _profile(
             if project.hierarchy.subclass_of(item.name, name) and project.exception_kind(name) in FAILURES
         )
         usual = handled > open_ones and project.exception_kind(item.name) != "integrity" and not _endless(item)
-        usual |= _asks_by_itself(project, item)
-        return None if usual and item.escape.edge is None else "strict" if handled else "audit"
+        told = item.escape.edge is None and (usual or _asks_by_itself(project, item))
+        return None if told else "strict" if handled else "audit"
     raised = project.exceptions.witness(item.fn, item.name)
     if not raised or not raised[-1].message.startswith("raises "):
         return "audit"

@@ -83,7 +83,7 @@ def _keys(makers: Sequence[Fn]) -> tuple[str, ...]:
             value = maker.unguarded(vid) if vid >= 0 else ("",)
             if value[0] != "dict":
                 return ()
-            found += [said for key, _ in value[1] if isinstance(said := maker.const(key) if key >= 0 else ..., str)]
+            found += [said for key, _ in value[1] if isinstance(said := maker.const(key), str)]
     return tuple(found)
 
 

@@ -88,12 +88,11 @@ def _found(project: Project) -> Iterator[Hit]:
                 decided = (asked and tries_out(routes)) or speaks_of(project, fn, OK)
                 yield _refused(fn, item.answer, "strict" if decided else None)
             if number >= 0 and not item.answer.special:
-                tried = (
-                    (tries_out(routes) or computes(project, fn, number))
-                    if item.answer.failed
-                    else asked or speaks_of(project, fn, item.answer.status or OK)
-                )
-                yield from _judged(project, fn, number, item, usual, "strict" if tried else None)
+                if item.answer.failed:
+                    decided = tries_out(routes) or computes(project, fn, number)
+                else:
+                    decided = asked or speaks_of(project, fn, item.answer.status or OK)
+                yield from _judged(project, fn, number, item, usual, "strict" if decided else None)
 
 
 def _refused(fn: Fn, answer: Answer, profile: Profile | None) -> Hit:

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
-from backendlint.api import Call, FunctionFacts, SyntaxSite, called_name
+from backendlint.api import Call, FunctionFacts, SyntaxSite, Value, Vid, called_name
 
 from .values import unguarded, untested
 
@@ -19,7 +19,7 @@ _OF_ROWS = re.compile(
     re.IGNORECASE,
 )
 """What is asked for rows: `session.get(Order, number)` is no dict."""
-_MADE_OF = frozenset({"guard", "await", "conv", "elem", "unpack"})
+_MADE_OF = frozenset({"await", "conv", "elem", "unpack", "item"})
 _MAX_DEPTH = 6
 
 
@@ -30,7 +30,7 @@ def is_looked_up(site: SyntaxSite, vid: int) -> bool:
     value = unguarded(function, vid)
     if value[0] == "compare":
         value = unguarded(function, value[2][0])
-    while value[0] in _MADE_OF or value[0] == "item":
+    while value[0] in _MADE_OF:
         value = unguarded(function, value[1])
     call = function.calls[value[1]] if value[0] == "call" else None
     if call is None or site.span.holds(call.span):
@@ -60,28 +60,31 @@ def _asks_rows(function: FunctionFacts, call: Call, name: str) -> bool:
     return any(map(_OF_ROWS.search, named))
 
 
-def _given(function: FunctionFacts, vids: Iterable[int], depth: int = _MAX_DEPTH) -> bool | None:
+def _given(function: FunctionFacts, vids: Iterable[Vid], depth: int = _MAX_DEPTH) -> bool | None:
     """Whether values are made of parameters; None for what comes from elsewhere, such as a part of a row."""
     found = False
     for vid in vids:
         value = unguarded(function, vid) if depth else ("",)
-        said: bool | None = None
+        parts = _parts(function, value)
+        said = _given(function, parts, depth - 1) if parts is not None else None
         if value[0] == "param":
-            name = function.params[value[1]].name
-            said = name not in ("self", "cls")
-        elif value[0] in ("const", "name", "def"):
-            said = False
-        elif value[0] in _MADE_OF or value[0] == "item":
-            said = _given(function, (value[1],), depth - 1)
-        elif value[0] in ("list", "tuple", "set"):
-            said = _given(function, value[1], depth - 1)
-        elif value[0] == "dict":
-            said = _given(function, [item for _, item in value[1]], depth - 1)
-        elif value[0] == "call":
-            said = _given(function, function.calls[value[1]].passed, depth - 1)
-        elif value[0] == "compare":
-            said = _given(function, value[2][1:], depth - 1)
+            said = function.params[value[1]].name not in ("self", "cls")
         if said is None:
             return None
         found |= said
     return found
+
+
+def _parts(function: FunctionFacts, value: Value) -> Sequence[Vid] | None:
+    """What a value is made of (of a comparison, what is compared with); None where that does not show."""
+    if value[0] in ("const", "name", "def"):
+        return ()
+    if value[0] in _MADE_OF:
+        return (value[1],)
+    if value[0] in ("list", "tuple", "set"):
+        return tuple(value[1])
+    if value[0] == "dict":
+        return [item for _, item in value[1]]
+    if value[0] == "call":
+        return function.calls[value[1]].passed
+    return tuple(value[2][1:]) if value[0] == "compare" else None

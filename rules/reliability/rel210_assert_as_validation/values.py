@@ -6,8 +6,6 @@ from backendlint.api import Call, FunctionFacts, SyntaxSite, Value, called_name,
 
 _COPIES = frozenset({"dict", "list", "tuple", "set", "frozenset", "sorted", "str", "int", "float", "len"})
 _COMPUTES = frozenset({"max", "min", "abs", "sum", "round", "divmod", "pow"})
-
-
 _MAX_DEPTH = 8
 
 

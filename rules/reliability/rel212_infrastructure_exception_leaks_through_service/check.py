@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from backendlint.api import Fn, Hit, Project, Unwrapped
+from backendlint.api import Hit, Project, Unwrapped
 
 LAYERS = ("service", "client")
 SHOWN = 10
@@ -37,10 +37,5 @@ def _hit(project: Project, layer: str, leak: Unwrapped) -> Hit:
         place,
         related=related,
         function=owner.fqn,
-        profile=None if _is_near(project, leak.fn, leak.sibling) and library != "builtins" else "strict",
+        profile=None if leak.near and library != "builtins" else "strict",
     )
-
-
-def _is_near(project: Project, fn: Fn, sibling: Fn) -> bool:
-    """Whether the sibling is in the same file, or the function's class has it by inheritance."""
-    return sibling.path == fn.path or (fn.cls is not None and project.method(fn.cls, sibling.name) is sibling)

@@ -77,6 +77,8 @@ class Unwrapped(NamedTuple):
     name: str
     escape: Escape
     sibling: Fn
+    near: bool
+    """The sibling is in the same file, or the function's class has it by inheritance."""
 
 
 class Failures:
@@ -387,7 +389,9 @@ class Failures:
             others = sum(1 for item, _, _ in open_ones if _together(item, fn))
             practice = {_home(item) for item in alike}
             if (own and len(own) >= others) or len(practice) > open_homes:
-                yield Unwrapped(fn, name, escape, (own or alike)[0])
+                sibling = (own or alike)[0]
+                near = sibling.path == fn.path or self._inherits(fn, sibling)
+                yield Unwrapped(fn, name, escape, sibling, near)
 
     def _let_out(self, fn: Fn, name: str, escape: Escape) -> list[tuple[Fn, str, Escape]]:
         """Where it gets out: of a private helper that some of its callers wrap, in those that do not."""
