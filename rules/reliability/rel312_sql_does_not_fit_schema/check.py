@@ -10,22 +10,22 @@ from itertools import pairwise
 
 from sqlglot import exp
 
-from backendlint.api import Hit, SqlStatement, Step, Table, sql, sqltypes
+from backendlint.api import Hit, SqlStatement, Step, Table, sql
 
 from .files import run_by_hand
+from .values import assigned, compared
 
 _PARSED = frozenset({"SELECT", "INSERT", "UPDATE", "DELETE", "WITH"})
-_NUMBERS = frozenset({"integer", "decimal", "float"})
-_UUID = re.compile(r"^\{?[0-9a-f]{8}-?(?:[0-9a-f]{4}-?){3}[0-9a-f]{12}\}?$", re.IGNORECASE)
 _DECLARES = re.compile(r"^DECLARE +@?\w+ +\w", re.IGNORECASE | re.MULTILINE)
 _SPREAD = re.compile(r"\bVALUES\s+(?:%s|%\(\w+\)s|\?|\$\d|:\w)", re.IGNORECASE)
 """`VALUES %s`, where the driver's helper puts in all rows."""
 _VALUES = re.compile(r"\b(?:FROM|JOIN|INTO|UPDATE)\s+(?:public\.)?values\b(?!\s*\()", re.IGNORECASE)
 _CALLED = re.compile(r"\b(\w+)\(")
 _DEFINED = re.compile(r"\bCREATE\s+(?:OR\s+REPLACE\s+)?(?:AGGREGATE|FUNCTION)\s+(\w+)\s*\(", re.IGNORECASE)
-_FILLED = re.compile(r"%(?:\(\w+\))?s")
-"""A placeholder that the driver fills in, wherever it stands: `'%s'` is the text '5' for a 5, which the column takes."""
 _CATALOG = re.compile(r"\b(information_schema|to_regclass|sqlite_master|pg_tables|pg_class)\b", re.IGNORECASE)
+_NO_COLUMNS = frozenset(
+    "DEFAULT CURRENT_DATE CURRENT_TIMESTAMP CURRENT_USER SESSION_USER USER LOCALTIME SYSDATE TRUE FALSE VALUE".split()
+)
 MANY = 2
 """A project that speaks to more kinds of databases than that has texts whose kind cannot be told."""
 ALIKE = 0.8
@@ -34,8 +34,9 @@ ALIKE = 0.8
 
 def check(statement: SqlStatement) -> Iterator[Hit]:
     """All checks that the statement admits; a .sql file among the scripts is run by somebody who sees it fail."""
-    for hit in _checked(statement):
-        yield replace(hit, profile="strict") if run_by_hand(statement) else hit
+    hits = list(_checked(statement))
+    by_hand = bool(hits) and run_by_hand(statement)
+    yield from (replace(hit, profile="strict") if by_hand else hit for hit in hits)
 
 
 def _checked(statement: SqlStatement) -> Iterator[Hit]:
@@ -57,8 +58,8 @@ def _checked(statement: SqlStatement) -> Iterator[Hit]:
             yield from _insert(statement, scope)
         else:
             yield from _columns(statement, scope)
-            yield from _types(statement, scope)
-        yield from _assigned(statement, scope)
+            yield from compared(statement, scope)
+        yield from assigned(statement, scope)
 
 
 def _of_script(statement: SqlStatement) -> bool:
@@ -223,19 +224,7 @@ def _exempt(statement: SqlStatement, scope: sql.Scope, node: exp.Column) -> bool
         return True
     if not node.table and node.name.lower() in scope.output and isinstance(node.parent, exp.Ordered):
         return True
-    return node.name.upper() in {
-        "DEFAULT",
-        "CURRENT_DATE",
-        "CURRENT_TIMESTAMP",
-        "CURRENT_USER",
-        "SESSION_USER",
-        "USER",
-        "LOCALTIME",
-        "SYSDATE",
-        "TRUE",
-        "FALSE",
-        "VALUE",
-    }
+    return node.name.upper() in _NO_COLUMNS
 
 
 def _no_column(statement: SqlStatement, node: exp.Expression, source: sql.Source) -> Hit:
@@ -332,23 +321,6 @@ def _required(statement: SqlStatement, table: Table, given: set[str]) -> Iterato
     )
 
 
-def _types(statement: SqlStatement, scope: sql.Scope) -> Iterator[Hit]:
-    for condition in sql.conditions(scope):
-        column = condition.schema_column
-        if column is None or condition.wrapper is not None or condition.kind not in {"eq", "in"}:
-            continue
-        values = condition.value if isinstance(condition.value, list) else [condition.value]
-        for value in values:
-            reason = _never(statement, column.type, column.choices, value)
-            if reason:
-                yield statement.hit(
-                    f"`{condition.column.sql() if condition.column else column.name}` is "
-                    f"{column.type}{sql.within(statement)}, {reason}; compare with a value of that type.",
-                    condition.node,
-                )
-                break
-
-
 def _twice(statement: SqlStatement, tree: exp.Expression) -> Iterator[Hit]:
     """A column that one UPDATE or INSERT sets two times (PostgreSQL: error 42701; SQLite and MySQL take one of the values)."""
     set_here: list[exp.Expression] = []
@@ -366,83 +338,6 @@ def _twice(statement: SqlStatement, tree: exp.Expression) -> Iterator[Hit]:
                 column,
             )
         seen.add(name)
-
-
-def _assigned(statement: SqlStatement, scope: sql.Scope) -> Iterator[Hit]:
-    """Texts that a column is set to and cannot hold; SQLite takes anything."""
-    source = next(iter(scope.sources.values()), None)
-    table = source.table if source is not None else None
-    if table is None or statement.dialect not in {"postgres", "mysql"}:
-        return
-    for name, value in _pairs(scope.node):
-        column = table.column(name)
-        if column is None or not isinstance(value, exp.Literal) or not value.is_string:
-            continue
-        if _never(statement, column.type, column.choices, value):
-            known = f" of {', '.join(column.choices[:5])}" if column.choices else ""
-            yield statement.hit(
-                f"`{column.name}` is {sqltypes.base(column.type)}{known}{sql.within(statement)}, so the database refuses "
-                f"{str(value.this)[:30]!r} for it; give a value of that type.",
-                value,
-            )
-
-
-def _pairs(node: exp.Expression) -> Iterator[tuple[str, exp.Expression]]:
-    """Columns with what they are set to."""
-    if isinstance(node, exp.Update):
-        for item in node.expressions:
-            if isinstance(item, exp.EQ) and isinstance(item.this, exp.Column):
-                yield item.this.name, item.expression
-    if isinstance(node, exp.Insert) and isinstance(node.this, exp.Schema) and isinstance(node.expression, exp.Values):
-        for row in node.expression.expressions:
-            if isinstance(row, exp.Tuple):
-                yield from zip((item.name for item in node.this.expressions), row.expressions, strict=False)
-
-
-def _never(statement: SqlStatement, kind: str, choices: tuple[str, ...], value: object) -> str:
-    text = str(value.this) if isinstance(value, exp.Literal) else ""
-    if not isinstance(value, exp.Literal) or statement.is_hole(text) or _FILLED.search(text):
-        return ""  # `'{order_id}'`: who knows
-    family = sqltypes.family(kind)
-    if not value.is_string:
-        if (
-            statement.dialect == "postgres"
-            and family in {"text", "bool", "uuid", "timestamp", "date"}
-            and kind != "ENUM"
-        ):
-            return f"and PostgreSQL has no operator to compare it with the number {text}"
-        return ""
-    if (
-        family in _NUMBERS
-        and not re.match(r"^\s*[-+]?(?:\d+\.?\d*|\.\d+)(?:e[-+]?\d+)?\s*$", text, re.IGNORECASE)
-        and text.lower() not in {"nan", "infinity", "-infinity"}
-    ):
-        return f"which can never equal the text {text[:30]!r}"
-    if family == "uuid" and not _UUID.match(text):
-        return f"which can never equal {text[:40]!r}"
-    listed = choices if statement.dialect != "mysql" else tuple(choice.lower() for choice in choices)
-    if (
-        choices
-        and sqltypes.base(kind) == "ENUM"
-        and (text.lower() if statement.dialect == "mysql" else text) not in listed
-    ):
-        return f"whose values are {', '.join(choices[:5])}, so it never equals {text[:30]!r}"
-    if family == "bool" and text.lower() not in {
-        "t",
-        "f",
-        "true",
-        "false",
-        "yes",
-        "no",
-        "on",
-        "off",
-        "1",
-        "0",
-        "y",
-        "n",
-    }:
-        return f"which can never equal {text[:30]!r}"
-    return ""
 
 
 def _parameters(statement: SqlStatement) -> Iterator[Hit]:

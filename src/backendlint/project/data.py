@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Iterator, Sequence
 from datetime import date
 from functools import cached_property
@@ -43,6 +44,7 @@ if TYPE_CHECKING:
     from backendlint.project.entities import Fn
     from backendlint.project.model import Project
 
+_SEPARATOR = re.compile(r"[/\\]")
 _DEFINES = frozenset({"CREATE", "ALTER", "DROP"})
 
 
@@ -168,12 +170,15 @@ class Data:
     @cached_property
     def sent_by_migrations(self) -> frozenset[str]:
         """The .sql files that migrations name: they run once, on the schema of that migration's time."""
-        named = set[str]()
-        for fn in self._project.all_functions() if self._project.sql_files else ():
-            if fn.path in self.migration_paths:
-                texts = (fn.value(vid)[1] for vid in fn.made_by("const"))
-                named |= {text.rpartition("/")[2] for text in texts if isinstance(text, str) and text.endswith(".sql")}
+        functions = self._project.all_functions() if self._project.sql_files else ()
+        texts = _texts(fn for fn in functions if fn.path in self.migration_paths)
+        named = {text.rpartition("/")[2] for text in texts if text.endswith(".sql")}
         return frozenset(path for path in self._project.sql_files if path.rpartition("/")[2] in named)
+
+    @cached_property
+    def named_in_code(self) -> frozenset[str]:
+        """What the texts in the code end with, if they are paths: names of files and folders."""
+        return frozenset(_last_part(text) for text in _texts(self._project.all_functions()))
 
     @cached_property
     def sqlalchemy(self) -> Schema:
@@ -344,3 +349,15 @@ class Data:
         if self.dialect == "mysql":
             index_foreign_keys(whole)
         return whole
+
+
+def _texts(functions: Iterable[Fn]) -> Iterator[str]:
+    """The texts that stand in functions."""
+    for fn in functions:
+        yield from (text for vid in fn.made_by("const") if isinstance(text := fn.value(vid)[1], str))
+
+
+def _last_part(path: str) -> str:
+    """`full.sql` of `queries/full.sql`, `queries` of `sql/queries/`."""
+    *above, last = _SEPARATOR.split(path)
+    return last or (above[-1] if above else "")
