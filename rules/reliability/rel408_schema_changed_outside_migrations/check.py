@@ -21,10 +21,8 @@ _ANY_TABLE = re.compile(
     r"(?:TABLE(?:\s+IF\s+(?:NOT\s+)?EXISTS)?|\sON)\s+(?:ONLY\s+)?(?:%s|%\(|\"?hole_\d+_)", re.IGNORECASE
 )
 """A table whose name is worked out: as users make tables of their own, there is no migration that could know it."""
-_MADE = re.compile(r"^\s*CREATE\s+(?:UNLOGGED\s+)?TABLE\s+(?:IF\s+NOT\s+EXISTS\s+)?([\w.\"`]+)", re.IGNORECASE)
-_GONE = re.compile(r"^\s*DROP\s+TABLE\s+(?:IF\s+EXISTS\s+)?([\w.\"`]+)", re.IGNORECASE)
 _TABLE = re.compile(
-    r"^\s*(?:CREATE|ALTER|DROP)\s+(?:UNLOGGED\s+)?TABLE\s+(?:IF\s+(?:NOT\s+)?EXISTS\s+)?(?:ONLY\s+)?([\w.\"`]+)",
+    r"^\s*(CREATE|ALTER|DROP)\s+(?:UNLOGGED\s+)?TABLE\s+(?:IF\s+(?:NOT\s+)?EXISTS\s+)?(?:ONLY\s+)?([\w.\"`]+)",
     re.IGNORECASE,
 )
 _HARM = {
@@ -58,7 +56,7 @@ def _created(project: Project, fn: Fn, call: Call, migrated: bool) -> Iterator[H
     if name not in _MAKERS or not _of_metadata(project, fn, func) or _stamped(project, fn):
         return
     if project.data.beside_migrations(_base(project, fn, func)):
-        return
+        return  # of a database that has no migrations
     place = fn.location(call.span)
     if name == "drop_all" and only_by_hand(project, fn):
         return  # an operator empties a database, and says so
@@ -137,10 +135,15 @@ def _base(project: Project, fn: Fn, func: int) -> str:
     return next((ref.name for ref in refs if ref.kind == "class"), "")
 
 
-def _of_another_database(project: Project, text: str) -> bool:
-    """`ALTER TABLE logs ...`, where the model of that table is of another database than the one that is migrated."""
+def _done_to(text: str) -> tuple[str, str]:
+    """What is done (CREATE, ALTER, DROP) to which table; empty for what is done to none."""
     match = _TABLE.match(text)
-    table = project.data.sqlalchemy.find(match[1]) if match is not None else None
+    return (match[1].upper(), match[2]) if match is not None else ("", "")
+
+
+def _of_another_database(project: Project, name: str) -> bool:
+    """`ALTER TABLE logs ...`, where the model of that table is of another database than the one that is migrated."""
+    table = project.data.sqlalchemy.find(name) if name else None
     return table is not None and project.data.beside_migrations(table.owner)
 
 
@@ -150,16 +153,11 @@ def _scratch(project: Project) -> set[tuple[str, str]]:
     made: dict[tuple[str, str], set[Fn]] = {}
     gone: dict[tuple[str, str], set[Fn]] = {}
     for text in project.data.texts:
-        match = _MADE.match(text.text) or _GONE.match(text.text)
-        if (
-            match is None
-            or text.fn is None
-            or project.data.models.find(match[1])
-            or project.data.migrated.find(match[1])
-        ):
+        done, table = _done_to(text.text)
+        found = {"CREATE": made, "DROP": gone}.get(done)
+        if found is None or text.fn is None or project.data.models.find(table) or project.data.migrated.find(table):
             continue
-        found = made if match.re is _MADE else gone
-        found.setdefault((text.fn.path, match[1]), set()).add(text.fn)
+        found.setdefault((text.fn.path, table), set()).add(text.fn)
     return {key for key, functions in made.items() if key in gone and functions.isdisjoint(gone[key])}
 
 
@@ -172,9 +170,10 @@ def _executed(project: Project, inside: frozenset[str]) -> Iterator[Hit]:
         match = _DDL.match(text.text)
         if project.data.dialect and text.dialect not in {"", project.data.dialect}:
             continue  # another database than the one that is migrated
+        done, table = _done_to(text.text)
         if (
             match is None
-            or _of_another_database(project, text.text)
+            or _of_another_database(project, table)
             or _TEMPORARY.search(text.text[:120])
             or project.layer(fn) == "command"
         ):
@@ -183,8 +182,7 @@ def _executed(project: Project, inside: frozenset[str]) -> Iterator[Hit]:
             continue
         verb = " ".join(match.group().upper().split())
         start = len(match.group()) - len(match.group().lstrip())
-        named = _MADE.match(text.text) or _GONE.match(text.text)
-        if named is not None and (fn.path, named[1]) in scratch:
+        if done != "ALTER" and (fn.path, table) in scratch:
             continue
         unknown = _ANY_TABLE.search(text.text) is not None
         yield Hit(
