@@ -24,6 +24,7 @@ from backendlint.api import (
 QUERIES = {"db-read", "db-write", "db"}
 BUILDS = {"all", "filter", "exclude", "values", "order", "raw"}
 FRAMED = ("rest_framework.serializers.", "rest_framework.generics.", "django.forms.")
+"""What classes that declare their rows ask for by themselves."""
 LOWER = ("repository", "model")
 STORES = ("orm", "driver")
 """Kinds of libraries whose sessions and connections the lower layers work with."""
@@ -111,7 +112,7 @@ def own_query(project: Project, fn: Fn) -> Site | None:
         if (model.orm is not None and model.orm.op == "refresh") or model.auth is not None:
             continue  # `authenticate(request, ...)`: a library asks for the user
         if model.name.startswith(FRAMED):
-            continue  # `serializer.save()`: what is stored, and how, stands there
+            continue  # `serializer.save()`, `self.get_object()`: which rows, and how, stands in the class
         built = model.orm is not None and model.orm.lazy and model.orm.op in BUILDS and site.call.func >= 0
         sent = QUERIES.intersection(model.effect) and not model.transaction and "commit" not in model.effect
         if (sent and not is_probe(project, fn, site)) or (not sent and built and not fed(project, fn, site)):
