@@ -54,14 +54,11 @@ def check(project: Project, options: Mapping[str, Any]) -> Iterator[Hit]:
         if found is None:
             continue
         site, chain = found
-        told = next(((edge, said) for edge in chain if (said := keyed(edge)) is not None), None)
-        if told is not None and told[1]:
+        keyed = next((edge for edge in chain if takes_key(edge)), None)
+        if keyed is not None and passes_key(keyed):
             continue
-        left_out = told[0] if told is not None else None
         place = where(project, site, chain)
-        steps = [(edge.caller, edge.span) for edge in chain[: chain.index(left_out) + 1 if left_out else None]]
-        steps += [] if left_out else [(site.fn, site.call.span)]
-        if place in seen or protected(project, route, steps):
+        if place in seen or protected(project, route, way(site, chain, keyed)):
             continue
         seen.add(place)
         yield Hit(
@@ -78,14 +75,25 @@ def check(project: Project, options: Mapping[str, Any]) -> Iterator[Hit]:
         )
 
 
-def keyed(edge: Edge) -> bool | None:
-    """Whether a call passes the key that the function takes; None where it takes none."""
-    call = edge.call
-    numbers = [number for number, param in enumerate(edge.callee.facts.params) if GIVEN_KEY.match(param.name)]
-    if call is None or call.open_ended or not numbers:
-        return None
-    passed = bind(edge.caller, call, edge.callee).get(numbers[0], [])
+def takes_key(edge: Edge) -> bool:
+    """Whether what is called has a parameter for a key, and it can be told whether the call passes it."""
+    return edge.call is not None and not edge.call.open_ended and bool(key_parameters(edge.callee))
+
+
+def passes_key(edge: Edge) -> bool:
+    assert edge.call is not None
+    passed = bind(edge.caller, edge.call, edge.callee).get(key_parameters(edge.callee)[0], [])
     return bool(passed) and all(edge.caller.const(vid) is not None for vid, _ in passed)
+
+
+def key_parameters(fn: Fn) -> list[int]:
+    return [number for number, param in enumerate(fn.facts.params) if GIVEN_KEY.match(param.name)]
+
+
+def way(site: Site, chain: tuple[Edge, ...], keyed: Edge | None) -> list[tuple[Fn, Span]]:
+    """The calls that lead to the other service: to the one that leaves out the key, as what the client does with it is no matter then."""
+    steps = [(edge.caller, edge.span) for edge in chain]
+    return steps[: chain.index(keyed) + 1] if keyed is not None else [*steps, (site.fn, site.call.span)]
 
 
 def own_calls(project: Project, chain: tuple[Edge, ...]) -> list[Edge]:
@@ -102,15 +110,21 @@ def own_calls(project: Project, chain: tuple[Edge, ...]) -> list[Edge]:
 
 def is_client(project: Project, fn: Fn) -> bool:
     """`PaymentClient`, `CardGateway`, `gateway.py`, what lies in `clients/`."""
-    names = (fn.cls.name if fn.cls else "", fn.path.rpartition("/")[2].removesuffix(".py"))
-    return project.layer(fn) == "client" or any(CLIENT.search(name) for name in names)
+    return project.layer(fn) == "client" or any(CLIENT.search(name) for name in (class_name(fn), file_name(fn)))
+
+
+def class_name(fn: Fn) -> str:
+    return fn.cls.name if fn.cls else ""
+
+
+def file_name(fn: Fn) -> str:
+    return fn.path.rpartition("/")[2].removesuffix(".py")
 
 
 def where(project: Project, site: Site, chain: tuple[Edge, ...]) -> Location:
     """The call; that of a helper beside it, which sends what it is told; of a client's method the call in the service."""
     fn, call = site.fn, site.call
-    own = own_calls(project, chain)
-    for edge in own:
+    for edge in own_calls(project, chain):
         if edge.call is None or not any(fn.unguarded(vid)[0] == "param" for vid in call.passed):
             break
         fn, call = edge.caller, edge.call
@@ -129,7 +143,7 @@ def external(project: Project, start: Fn, payments: tuple[str, ...]) -> tuple[Si
         fn, chain = queue.pop(0)
         beside = [edge.caller for edge in own_calls(project, chain)]
         names = (fn.name, *(item.name for item in beside))
-        asks = any(map(READS.search, names)) or OPENS.search(fn.cls.name if fn.cls else "")
+        asks = any(map(READS.search, names)) or OPENS.search(class_name(fn))
         settles = any(map(SETTLES.search, names)) and not any(map(MOVES.search, names))
         bills = not (settles or any(map(REQUESTS.search, names)))
         for site in () if asks else project.effects.direct(fn):
@@ -146,9 +160,7 @@ def external(project: Project, start: Fn, payments: tuple[str, ...]) -> tuple[Si
 
 def speaks_of_money(fn: Fn, beside: list[Fn]) -> bool:
     """Whether the function, its class, its file or one of those beside it that call it is named for money or goods."""
-    names = [fn.path.rpartition("/")[2].removesuffix(".py")]
-    for item in (fn, *beside):
-        names += [item.name, item.cls.name if item.cls else ""]
+    names = [file_name(fn), *(name for item in (fn, *beside) for name in (item.name, class_name(item)))]
     return any(MONEY.search("_".join(identifier_words(name))) for name in names)
 
 

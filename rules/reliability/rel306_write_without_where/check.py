@@ -238,8 +238,10 @@ def _sent(fn: Fn, call: Call) -> tuple[bool, int]:
 
 
 def _names_no_values(fn: Fn, start: int) -> bool:
+    """`update(Model)` and nothing more."""
     made = fn.unguarded(start)
-    return made[0] == "call" and fn.callee_name(fn.calls[made[1]]) == "update" and len(fn.calls[made[1]].passed) == 1
+    call = fn.calls[made[1]] if made[0] == "call" else None
+    return call is not None and fn.callee_name(call) == "update" and len(call.passed) == 1
 
 
 def _aside(project: Project, fn: Fn | None) -> bool:

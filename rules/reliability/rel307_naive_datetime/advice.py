@@ -124,11 +124,12 @@ def _said_to_be(fn: Fn, call: Call) -> bool:
 
 def _only_shown(fn: Fn, call: Call) -> bool:
     """`f"{datetime.utcnow()}"`, `f"dump-{now.isoformat()}.csv"`: a text for people, or one that only has to differ from the last."""
-    shown = isoformats(fn, call)
+    texts = isoformats(fn, call)
+    shown = uses_of(fn, texts)
     uses = uses_of(fn, times_of(fn, call.value))
-    texts = uses_of(fn, shown) if shown else []
-    return (
-        bool(uses)
-        and all(value[0] == "fmt" or (value[0] == "attr" and value[2] == "isoformat" and bool(texts)) for value in uses)
-        and all(value[0] == "fmt" and not text_in_utc(fn, value, shown) for value in texts)
+    others = [value for value in uses if not (value[0] == "attr" and value[2] == "isoformat")]
+    if not uses or (len(others) < len(uses) and not shown):
+        return False
+    return all(value[0] == "fmt" for value in (*others, *shown)) and not any(
+        text_in_utc(fn, value, texts) for value in shown
     )

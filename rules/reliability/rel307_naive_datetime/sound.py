@@ -7,13 +7,11 @@ import re
 from backendlint.api import CALENDAR, Call, CallModel, Fn, Project, kept, slots
 
 from .settings import runs_in_utc
-from .uses import ANYWHERE, SAME, SOUND_USES, calls_with, given_zone, is_local, times_of, uses_of
+from .uses import ANYWHERE, SAME, SOUND_USES, TAKES_LOCAL, calls_with, given_zone, is_local, times_of, uses_of
 
 _UTC_USES = frozenset(["utctimetuple", "timetuple", *ANYWHERE])
 _HELPERS = ("make_", "to_", "as_", "aware", "localize", "ensure_")
 _MAKES_AWARE = frozenset(["make_aware", "localize"])
-_TAKES_LOCAL = frozenset(["timestamp", "astimezone", "timetuple"])
-"""`datetime.timestamp(now)`."""
 _TAKES_UTC = frozenset(["not_valid_before", "not_valid_after", "last_update", "next_update", "revocation_date"])
 """Of certificates: a time without a zone is UTC there."""
 _DEADLINE = re.compile(r"deadline|give_?up|wait_until|try_until")
@@ -40,7 +38,7 @@ def is_sound(project: Project, fn: Fn, call: Call, model: CallModel) -> bool:
     if any(item.kind == "expr" and item.value == call.value for item in fn.facts.statements):
         return True
     local = is_local(model)
-    fitting = _MAKES_AWARE | _TAKES_LOCAL if local else _MAKES_AWARE | _TAKES_UTC
+    fitting = _MAKES_AWARE | TAKES_LOCAL if local else _MAKES_AWARE | _TAKES_UTC
     times = times_of(fn, call.value, SAME)
     if any(not times.isdisjoint(other.args) and _fits(project, fn, other, fitting) for other in fn.calls):
         return True

@@ -6,10 +6,13 @@ from backendlint.api import LOCAL, Call, CallModel, Fn, Project, Value, Vid, arg
 
 ANYWHERE = ("second", "microsecond")
 """What clocks show alike in all zones."""
-SOUND_USES = frozenset(["timestamp", "timetuple", "astimezone", *ANYWHERE])
-"""What is right for a naive local time too: these take it for local."""
+TAKES_LOCAL = frozenset(["timestamp", "timetuple", "astimezone"])
+"""What takes a time without a zone for local."""
+SOUND_USES = TAKES_LOCAL.union(ANYWHERE)
+"""What is right for a naive local time too."""
 _FOR_LOCAL = ("timestamp", "astimezone")
 _UNBOUND = frozenset(f"datetime.datetime.{name}" for name in _FOR_LOCAL)
+_UTC_MARKS = ("Z", "+00:00")
 SAME = ("guard", "binop")
 
 
@@ -118,8 +121,8 @@ def _texts(fn: Fn, call: Call, name: str) -> list[Call]:
 
 
 def _begins_with_utc(fn: Fn, vid: Vid) -> bool:
-    return str(fn.const(vid)).startswith(("Z", "+00:00"))
+    return str(fn.const(vid)).startswith(_UTC_MARKS)
 
 
 def _ends_in_utc(form: object) -> bool:
-    return isinstance(form, str) and form.endswith(("Z", "+00:00")) and not form.endswith("%Z")
+    return isinstance(form, str) and form.endswith(_UTC_MARKS) and not form.endswith("%Z")

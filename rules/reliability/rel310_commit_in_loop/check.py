@@ -186,12 +186,13 @@ def _certainly(edges: list[Edge], site: Site, passed: Given) -> bool:
 
 def _profile(project: Project, fn: Fn, loop: int, call: Call, target: Fn | None) -> Profile | None:
     """strict where a transaction for each item is a choice: batches, items that may fail, outside effects."""
+    served = fn in project.in_request or project.layer(fn) == "service"
     for number, item in fn.blocks_of(call.block):
         if number == loop:
             break
-        served = fn in project.in_request or project.layer(fn) == "service"
-        picks = target is None and served and not _of_some(project, fn, loop, number)
-        if item.kind in ("try", "except", "try-else") or (item.kind == "if" and not picks):
+        if item.kind in ("try", "except", "try-else"):
+            return "strict"
+        if item.kind == "if" and (target is not None or not served or _of_some(project, fn, loop, number)):
             return "strict"
     inside = [other for other in fn.calls if any(number == loop for number, _ in fn.blocks_of(other.block))]
     for other in inside:

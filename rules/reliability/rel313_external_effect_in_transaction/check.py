@@ -6,6 +6,7 @@ import re
 from collections.abc import Iterable, Iterator
 from dataclasses import replace
 from functools import partial
+from typing import NamedTuple
 
 from backendlint.api import (
     SLIPS,
@@ -49,11 +50,22 @@ WORDS = {
 }  # fmt: skip
 
 
+class Held(NamedTuple):
+    """A call that waits for the outside in the block of a transaction, with the project's decorator that opens it, or ""."""
+
+    fn: Fn
+    block: int
+    call: Call
+    effect: str
+    opened: Step
+    wrapper: str
+
+
 def check(project: Project) -> Iterator[Hit]:
     """Calls inside a transaction's block that wait for the outside, directly or through callees; of one that leads to another
     transaction nothing is told that is told there."""
     seen: set[tuple[str, int]] = set()
-    held: list[tuple[Fn, int, Call, str, Step, str]] = []
+    held: list[Held] = []
     for fn, block, opening in openings(project):
         if project.layer(fn) in ("migration", "command") or project.lifecycle.starts(fn) or _meant(fn, block):
             continue
@@ -64,16 +76,8 @@ def check(project: Project) -> Iterator[Hit]:
             effect = _waited_for(project, fn, call)
             if effect and not _ended(project, fn, call) and not _let_go(project, fn, call, effect):
                 seen.add((fn.fqn, call.value))
-                held.append(
-                    (
-                        fn,
-                        block,
-                        call,
-                        effect,
-                        opening.step,
-                        _wrapper(project, fn) if opening.kind == "decorator" else "",
-                    )
-                )
+                wrapper = _wrapper(project, fn) if opening.kind == "decorator" else ""
+                held.append(Held(fn, block, call, effect, opening.step, wrapper))
     wrapped: dict[str, list[Hit]] = {}
     plain: dict[tuple[str, Location], list[Hit]] = {}
     told: set[tuple[str, str]] = set()

@@ -5,23 +5,14 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
-from backendlint.api import (
-    Fn,
-    Hit,
-    Project,
-    Span,
-    Step,
-    for_development,
-    for_trial,
-    object_root,
-    runs_by_hand,
-)
+from backendlint.api import Fn, Hit, Project, Span, Step, for_development, for_trial, object_root, runs_by_hand
 
-from .contents import depends, keeps_clients, keeps_sent, of_process
+from .contents import keeps_clients, keeps_sent, of_process, reads_first
 from .filling import fills, keeps_foreign, keeps_results, made_anew, made_before, made_of_key, of_few_keys
 from .lifetimes import ended, restored, under_way
 from .mutations import changes
 from .shared import mirrors
+from .state import written_at
 
 LOCAL_CACHE = re.compile(
     r"cache|memo|registry|registered|pool|singleton|instances?$|loaded|compiled|warned", re.IGNORECASE
@@ -63,7 +54,7 @@ def _consequence(fn: Fn, span: Span, block: int, name: str, how: str) -> str:
     """What happens, and what to do."""
     if how == "replaces" and restored(fn, block, name):
         return "what else this process does meanwhile sees the change. Keep it in a `contextvars.ContextVar`."
-    reads = how == "adds to" or depends(fn, span, name)
+    reads = how == "adds to" or reads_first(fn, span, name)
     lost = ", and threads lose updates" if reads and not fn.facts.is_async else ""
     return f"each worker process has its own copy{lost}. Keep it in a shared store."
 
@@ -71,7 +62,7 @@ def _consequence(fn: Fn, span: Span, block: int, name: str, how: str) -> str:
 def _of_each(project: Project, fn: Fn, span: Span, block: int, name: str, how: str) -> bool:
     """Whether each process may well have its own: what only tests fill, caches, tables that are filled when first needed, clocks, what is
     under way in the process, and whatever nothing of a client's is kept in."""
-    if any(for_trial(fn, store.value) for store in fn.facts.stores if store.span == span):
+    if any(for_trial(fn, vid) for vid in written_at(fn, span)):
         return True
     if _advice(name, how) or not keeps_sent(project, fn, span, block, name, how) or mirrors(project, fn, name, how):
         return True

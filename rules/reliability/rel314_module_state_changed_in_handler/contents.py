@@ -8,7 +8,7 @@ from backendlint.api import RUNNING, Fn, Project, Span, Vid, ingredients, keeps_
 
 from .filling import CLOCKS, by_clock
 from .lifetimes import restored
-from .state import class_state, dotted_state, is_named, module_name, root, stored_at
+from .state import class_state, dotted_state, is_named, module_name, root, stored_at, written_at
 
 _PUTS = frozenset({"append", "appendleft", "add", "update", "extend", "insert", "setdefault", "__setitem__"})
 _ADDS = frozenset({"append", "appendleft", "add", "insert"})
@@ -21,11 +21,11 @@ def keeps_sent(project: Project, fn: Fn, span: Span, block: int, name: str, how:
     if how == "adds to":
         return _is_handler(project, fn)  # further down it is a figure of the process
     if how == "replaces":
-        stored = [store.value for store in fn.facts.stores if store.span == span]
-        return restored(fn, block, name) or sent(project, fn, stored)
+        return restored(fn, block, name) or sent(project, fn, written_at(fn, span))
     owners = project.functions_of(fn.file)
     counted = how == "writes into" and _counts(fn, span, name) and _is_handler(project, fn)
-    return (counted or any(sent(project, owner, put_into(project, owner, name)) for owner in owners)) and not any(
+    kept = counted or any(sent(project, owner, put_into(project, owner, name)) for owner in owners)
+    return kept and not any(
         _of_own_time(project, owner, store.value)
         for owner in owners
         for store in owner.facts.stores
@@ -33,18 +33,17 @@ def keeps_sent(project: Project, fn: Fn, span: Span, block: int, name: str, how:
     )
 
 
-def depends(fn: Fn, span: Span, name: str) -> bool:
+def reads_first(fn: Fn, span: Span, name: str) -> bool:
     """`hits[page] = hits.get(page, 0) + 1`: what is written was read before."""
-    written = [store.value for store in fn.facts.stores if store.span == span]
-    names = (fn.value(vid) for vid in ingredients(fn.facts, written))
+    names = (fn.value(vid) for vid in ingredients(fn.facts, written_at(fn, span)))
     last = name.rpartition(".")[2]
     return any(value[0] in ("name", "attr") and last in str(value[-1]).split(".") for value in names)
 
 
 def _counts(fn: Fn, span: Span, name: str) -> bool:
-    """`hits[page] = hits.get(page, 0) + 1`."""
-    written = [fn.value(root(fn, store.value)) for store in fn.facts.stores if store.span == span]
-    return depends(fn, span, name) and any(value[:2] == ("binop", "+") for value in written)
+    """Whether what was read before is added to."""
+    written = (fn.value(root(fn, vid)) for vid in written_at(fn, span))
+    return reads_first(fn, span, name) and any(value[:2] == ("binop", "+") for value in written)
 
 
 def _of_own_time(project: Project, fn: Fn, vid: Vid) -> bool:

@@ -18,6 +18,11 @@ def stored_at(fn: Fn, span: Span) -> list[Store]:
     return [store for store in fn.facts.stores if store.span == span and store.key >= 0]
 
 
+def written_at(fn: Fn, span: Span) -> list[Vid]:
+    """What the statement stores, by whatever name or key."""
+    return [store.value for store in fn.facts.stores if store.span == span]
+
+
 def dotted(fn: Fn, store: Store) -> str:
     value = fn.facts.values[root(fn, store.base)]
     return str(value[1]) if value[0] == "name" else ""

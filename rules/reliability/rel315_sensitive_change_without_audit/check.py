@@ -43,11 +43,9 @@ def check(project: Project) -> Iterator[Hit]:
         found = sensitive_change(project, route)
         if found is not None:
             sensitive.append((route, *found))
-    places = set[Location]()
-    for group in by_application(sensitive):
-        for hit in unrecorded(project, group):
-            places.add(hit.location)
-            yield hit
+    told = [hit for group in by_application(sensitive) for hit in unrecorded(project, group)]
+    yield from told
+    places = {hit.location for hit in told}
     yield from (hit for hit in unlike_siblings(project) if hit.location not in places)
 
 
