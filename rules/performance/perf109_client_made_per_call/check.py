@@ -17,7 +17,6 @@ from backendlint.api import (
     Value,
     Vid,
     aliases,
-    bind,
     few,
     identifier_words,
     ingredients,
@@ -310,7 +309,7 @@ def _any_host(project: Project, fn: Fn, index: int, depth: int = 3) -> bool:
     if SERVICE.search(fn.facts.params[index].name):
         return _of_records(project, fn, index, depth)
     for edge in project.graph.callers(fn) if depth else ():
-        for vid, _ in bind(edge.caller, edge.call, fn).get(index, ()) if edge.call is not None else ():
+        for vid, _ in edge.passed(index):
             value = edge.caller.unguarded(vid)
             start = value[2][0] if value[0] == "fmt" and value[2] else vid
             if few(project, edge.caller, start):
@@ -325,7 +324,7 @@ def _of_records(project: Project, fn: Fn, index: int, depth: int) -> bool:
     given = [
         (edge.caller, vid)
         for edge in (project.graph.callers(fn) if depth else ())
-        for vid, part in (bind(edge.caller, edge.call, fn).get(index, ()) if edge.call is not None else ())
+        for vid, part in edge.passed(index)
         if not part
     ]
     return bool(given) and all(_is_held(project, caller, vid, depth) for caller, vid in given)

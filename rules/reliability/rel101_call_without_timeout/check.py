@@ -18,7 +18,6 @@ from backendlint.api import (
     Wait,
     aliases,
     at_once,
-    bind,
     decorator_models,
     exclusive,
     here_and_in,
@@ -152,8 +151,7 @@ def _passed(project: Project) -> Iterator[Hit]:
 def _given(project: Project, fn: Fn, index: int) -> Iterator[CallModel]:
     """The functions of libraries that callers pass for a parameter."""
     for edge in project.graph.callers(fn):
-        bound = bind(edge.caller, edge.call, fn).get(index, ()) if edge.call is not None else ()
-        for ref in (ref for vid, _ in bound for ref in project.refs(edge.caller, vid)):
+        for ref in (ref for vid, _ in edge.passed(index) for ref in project.refs(edge.caller, vid)):
             model = project.libraries.call(ref.name) if ref.kind == "lib" else None
             if model is not None and model.timeout is not None:
                 yield model

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-from backendlint.api import Call, Durable, Fn, Project, before, bind, object_root, receiver
+from backendlint.api import Call, Durable, Fn, Project, before, object_root, receiver
 
 _FLEETING = re.compile(r"token|reset|otp|nonce|challenge|captcha|code$|lock$|draft|invit", re.IGNORECASE)
 """Entities that are soon made anew anyway."""
@@ -44,7 +44,7 @@ def _held(project: Project, fn: Fn, step: Durable) -> tuple[object, ...]:
     for edge in reversed(step.edges):
         if edge.callee is not holder or edge.call is None:
             continue
-        passed = bind(edge.caller, edge.call, holder).get(_slot(project, holder, root), ())
+        passed = edge.passed(_slot(project, holder, root))
         if len(passed) != 1 or passed[0][1]:
             return ()
         holder = edge.caller
@@ -62,7 +62,7 @@ def saved(project: Project, fn: Fn, step: Durable) -> int:
     for edge in reversed(step.edges):
         if edge.callee is not holder or edge.call is None:
             continue  # what the write itself calls: a `save()` of the project's
-        passed = bind(edge.caller, edge.call, holder).get(_slot(project, holder, vid), ())
+        passed = edge.passed(_slot(project, holder, vid))
         if len(passed) != 1 or passed[0][1]:
             return -1
         holder, vid = edge.caller, passed[0][0]

@@ -15,7 +15,6 @@ from backendlint.api import (
     Site,
     before,
     below,
-    bind,
     object_root,
     runs_by_hand,
     siblings,
@@ -213,7 +212,7 @@ def _left_by_all(project: Project, fn: Fn, slot: int) -> bool:
     for edge in edges:
         if edge.call is None or edge.kind != "call" or edge.caller.inside(edge.call.block, "for", "while") is not None:
             return False
-        passed = bind(edge.caller, edge.call, fn).get(slot, ())
+        passed = edge.passed(slot)
         if len(passed) != 1:
             return False
         root = object_root(edge.caller, passed[0][0])

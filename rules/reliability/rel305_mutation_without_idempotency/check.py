@@ -81,8 +81,7 @@ def takes_key(edge: Edge) -> bool:
 
 
 def passes_key(edge: Edge) -> bool:
-    assert edge.call is not None
-    passed = bind(edge.caller, edge.call, edge.callee).get(key_parameters(edge.callee)[0], [])
+    passed = edge.passed(key_parameters(edge.callee)[0])
     return bool(passed) and all(edge.caller.const(vid) is not None for vid, _ in passed)
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from backendlint.api import Cls, Fn, Project, Vid, bind, ingredients
+from backendlint.api import Cls, Fn, Project, Vid, ingredients
 
 ANSWERS = frozenset(["response_schema", "response_format", "text_format", "output_schema", "output_type"])
 """By these a language model is told how to answer."""
@@ -30,8 +30,7 @@ class Answers:
             yield from (vid for key, vid in call.kwargs if key in ANSWERS)
         numbers = [number for number, param in enumerate(fn.facts.params) if param.name in ANSWERS]
         for edge in self.project.graph.callers(fn) if numbers else ():
-            passed = bind(edge.caller, edge.call, fn) if edge.call is not None else {}
-            for vid in (vid for number in numbers for vid, part in passed.get(number, ()) if not part):
+            for vid in (vid for number in numbers for vid, part in edge.passed(number) if not part):
                 self._add(edge.caller, vid)
 
     def _add(self, fn: Fn, vid: Vid) -> None:
