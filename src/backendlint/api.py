@@ -84,7 +84,7 @@ from backendlint.project.linking.binding import bind, object_root, receiver, slo
 from backendlint.project.linking.decorators import decorator_models, is_job
 from backendlint.project.linking.variables import display, of_all_modules, variable
 from backendlint.project.loops.caches import CacheUse
-from backendlint.project.loops.dumps import Serialized, serialized
+from backendlint.project.loops.dumps import Serialized, dumped_schemas, serialized
 from backendlint.project.loops.filled import filled_fields
 from backendlint.project.loops.loops import block_at, depends, grows, loop_at, loops_around, stops_early
 from backendlint.project.loops.memos import asked, bounded, few, keeps_client, keeps_result
@@ -282,6 +282,7 @@ __all__ = [
     "develops_in",
     "display",
     "doubtful",
+    "dumped_schemas",
     "durable_steps",
     "duration",
     "error_classes",

@@ -328,11 +328,7 @@ def authorizes(fn: Fn) -> bool:
 
 def is_state(fn: Fn, vid: int) -> bool:
     """`request.GET.get("state")`, which is held against what was kept when the browser was sent away."""
-    value = fn.unguarded(vid)
-    if value[0] == "item":
-        return fn.const(value[2]) == "state"
-    args = fn.calls[value[1]].args if value[0] == "call" and fn.callee_name(fn.calls[value[1]]) == "get" else ()
-    return bool(args) and fn.const(args[0]) == "state"
+    return fn.const(fn.key_of(vid, "get")) == "state"
 
 
 def counts_only(fn: Fn) -> bool:

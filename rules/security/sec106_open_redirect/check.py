@@ -11,7 +11,7 @@ from backendlint.api import (
     Fn,
     Hit,
     Project,
-    Value,
+    Vid,
     aliases,
     flow_hit,
     here_and_in,
@@ -70,8 +70,8 @@ def asks_where(caller: Fn, call: Call) -> bool:
     answers = aliases(facts, call.value)
     targets = {
         vid
-        for vid, value in enumerate(facts.values)
-        if reads_target(caller, value) and answers & ingredients(facts, (vid,))
+        for vid in (*caller.made_by("item"), *caller.made_by("call"))
+        if reads_target(caller, vid) and answers & ingredients(facts, (vid,))
     }
     return any(
         block.kind == "if" and block.exits in ("return", "raise") and targets & ingredients(facts, (block.value,))
@@ -79,11 +79,8 @@ def asks_where(caller: Fn, call: Call) -> bool:
     )
 
 
-def reads_target(fn: Fn, value: Value) -> bool:
-    if value[0] == "call":
-        call = fn.calls[value[1]]
-        return fn.callee_name(call) == "get" and bool(call.args) and str(fn.const(call.args[0])).lower() == "location"
-    return value[0] == "item" and str(fn.const(value[2])).lower() == "location"
+def reads_target(fn: Fn, vid: Vid) -> bool:
+    return str(fn.const(fn.key_of(vid, "get"))).lower() == "location"
 
 
 def is_form(project: Project, flow: Flow) -> bool:

@@ -1,7 +1,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import replace
 from functools import partial
 
@@ -24,6 +24,7 @@ RIGHT = re.compile(
 """Keys that stand for rights, which no caller may give to himself."""
 CALLER = re.compile(r"(current_)?(user|account|customer|member|actor)(_?(id|pk|uuid))?", re.IGNORECASE)
 """Names of what is kept of who calls."""
+BECOMES = "Request data becomes `{}` of the request in `{}()`, {}"
 CALLED = "A header alone says who calls, which becomes `{}` of the request in `{}()`, {}"
 INTERNAL = re.compile(r"internal|service|machine|proxy|gateway", re.IGNORECASE)
 """Names of guards that let in other parts of the same system, which know who calls."""
@@ -53,41 +54,43 @@ def check(project: Project) -> Iterator[Hit]:
 
 
 def kept(project: Project) -> Iterator[Hit]:
-    """A right in what the framework keeps for the request (`request.state`, `flask.g`), as a header or parameter says."""
+    """A right, or who calls, in what the framework keeps for the request (`request.state`, `flask.g`), as a header or parameter
+    says."""
     for fn in project.reviewed():
         for store in fn.facts.stores:
-            claims = RIGHT.search(store.name) or CALLER.fullmatch(store.name)
-            if store.base < 0 or not claims or not of_request(project, fn, store.base):
+            caller = CALLER.fullmatch(store.name)
+            if store.base < 0 or not (caller or RIGHT.search(store.name)) or not of_request(project, fn, store.base):
                 continue
-            if CALLER.fullmatch(store.name):
-                if said_by_header(fn, store.value) and not INTERNAL.search(fn.facts.qualname):
-                    yield Hit(CALLED.format(store.name, fn.name, HARM), fn.location(store.span), function=fn.fqn)
-                continue
-            labels = project.taint.labels(fn, store.value)
-            if any(o.what == "request" and not m.weak and m.cleared.isdisjoint(CHECKED) for o, m in labels.items()):
-                yield Hit(
-                    f"Request data becomes `{store.name}` of the request in `{fn.name}()`, {HARM}",
-                    fn.location(store.span),
-                    function=fn.fqn,
-                )
+            if says_who(fn, store.value) if caller else says_right(project, fn, store.value):
+                text = (CALLED if caller else BECOMES).format(store.name, fn.name, HARM)
+                yield Hit(text, fn.location(store.span), function=fn.fqn)
+
+
+def says_right(project: Project, fn: Fn, vid: Vid) -> bool:
+    """Request data that nothing has checked."""
+    labels = project.taint.labels(fn, vid).items()
+    return any(item.what == "request" and not mark.weak and mark.cleared.isdisjoint(CHECKED) for item, mark in labels)
+
+
+def says_who(fn: Fn, vid: Vid) -> bool:
+    """A header alone, where it is not another part of the same system that calls."""
+    return said_by_header(fn, vid) and not INTERNAL.search(fn.facts.qualname)
 
 
 def said_by_header(fn: Fn, vid: Vid) -> bool:
     """`int(request.headers["X-Act-As"])`, whatever it is converted to: nothing but the header says who calls."""
     value = fn.unguarded(vid)
-    if value[0] == "call":
-        call = fn.calls[value[1]]
-        func = fn.value(call.func)
-        if func[0] == "name" and func[1] in CONVERSIONS:
-            return len(call.args) == 1 and said_by_header(fn, call.args[0])
-        owner = fn.dotted(func[1]) if func[0] == "attr" else str(func[-1]).rpartition(".")[0]
-        return fn.callee_name(call) == "get" and bool(HEADERS.search(owner)) and names_caller(fn, call.args)
-    return value[0] == "item" and bool(HEADERS.search(fn.dotted(value[1]))) and names_caller(fn, value[2:3])
+    called = fn.dotted(fn.calls[value[1]].func) if value[0] == "call" else ""
+    if called in CONVERSIONS:
+        args = fn.calls[value[1]].args
+        return len(args) == 1 and said_by_header(fn, args[0])
+    held = called.rpartition(".")[0] if called else fn.dotted(value[1]) if value[0] == "item" else ""
+    return HEADERS.search(held) is not None and names_caller(fn, fn.key_of(vid, "get"))
 
 
-def names_caller(fn: Fn, keys: Sequence[Vid]) -> bool:
+def names_caller(fn: Fn, key: Vid) -> bool:
     """A header of the project's own that no proxy of a sign-in service sets (`X-Forwarded-User`, `X-Auth-Request-User`)."""
-    name = str(fn.const(keys[0])) if keys else ""
+    name = str(fn.const(key))
     return name.upper().startswith(("X-", "HTTP_X_")) and not PROXIED.search(name)
 
 

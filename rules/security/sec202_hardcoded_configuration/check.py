@@ -105,11 +105,8 @@ def stays_here(fn: Fn, call: Call) -> bool:
 def passed(project: Project, fn: Fn, vid: Vid, wanted: str, depth: int) -> Iterator[tuple[Fn, Vid, str]]:
     """The argument itself, and of a helper that only hands it on to a request what its callers pass."""
     yield fn, vid, wanted
-    index = project.taint.forwarded(fn, vid) if depth and wanted == "host" else -1
-    for edge in project.graph.callers(fn) if index >= 0 else ():
-        for given, path in project.taint.bound(edge).get(index, ()) if edge.call is not None else ():
-            if not path:
-                yield from passed(project, edge.caller, given, wanted, depth - 1)
+    for caller, _, given in project.taint.passed_for(fn, vid) if depth and wanted == "host" else ():
+        yield from passed(project, caller, given, wanted, depth - 1)
 
 
 def located(project: Project, fn: Fn, vid: Vid) -> tuple[Fn, Vid] | None:

@@ -292,14 +292,9 @@ def handed_with_secret(project: Project, fn: Fn, vid: Vid) -> str:
     """The secret that a caller puts into a mapping that is logged: `announce({"number": number, "pin": pin})`."""
     value = fn.unguarded(vid)
     entries = [item for _, item in value[1]] if value[0] == "dict" else []
-    for part in (part for item in (vid, *entries) for part in printed(fn, item, COPIES)):
-        index = project.taint.forwarded(fn, part)
-        for edge in project.graph.callers(fn) if index >= 0 else ():
-            for given, path in project.taint.bound(edge).get(index, ()) if edge.call is not None else ():
-                name = "" if path else secret_entry(project, edge.caller, given)
-                if name:
-                    return name
-    return ""
+    parts = (part for item in (vid, *entries) for part in printed(fn, item, COPIES))
+    given = (item for part in parts for item in project.taint.passed_for(fn, part))
+    return next((name for caller, _, passed in given if (name := secret_entry(project, caller, passed))), "")
 
 
 def secret_entry(project: Project, fn: Fn, vid: Vid) -> str:

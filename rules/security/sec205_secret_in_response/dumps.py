@@ -4,19 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from backendlint.api import Call, Cls, Fn, Hit, Project, display, sensitive, variable
+from backendlint.api import Cls, Hit, Project, dumped_schemas, sensitive
 
 from .names import ISSUING, STORED
 
-SCHEMA, DUMPS, LEFT_OUT = "marshmallow.Schema", ("dump", "dumps"), ("load_only", "exclude")
+DUMPS, LEFT_OUT = ("dump", "dumps"), ("load_only", "exclude")
 
 
 def schema_fields(project: Project) -> Iterator[Hit]:
     """Secret fields of marshmallow schemas that a handler dumps."""
     seen = set()
     for fn, call in project.graph.calls_written(*DUMPS):
-        for cls in _dumped(project, fn, call) if fn.fqn in project.route_functions else ():
-            for owner, name in _secret_fields(project, cls):
+        for cls, _ in dumped_schemas(project, fn, call) if fn.fqn in project.route_functions else ():
+            for owner, name in _secret_fields(project, cls) if not ISSUING.search(cls.name) else ():
                 place = owner.owner.place(owner.facts.attributes[name])
                 if place not in seen:
                     seen.add(place)
@@ -25,23 +25,6 @@ def schema_fields(project: Project) -> Iterator[Hit]:
                         place,
                         related=(fn.step(call.span, "dumped here"),),
                     )
-
-
-def _dumped(project: Project, fn: Fn, call: Call) -> Iterator[Cls]:
-    """The schema of `AccountSchema().dump(...)`, where it was not made to show less: `AccountSchema(exclude=("password",))`."""
-    func = fn.value(call.func)
-    if func[0] == "attr":
-        owner, vid = display(project, fn, func[1])
-    else:
-        owner, vid = variable(project, fn, str(func[-1]).rpartition(".")[0]) or (fn, call.func)
-    made = owner.unguarded(vid)
-    maker = owner.calls[made[1]] if made[0] == "call" else None
-    if maker is None or any(key in ("exclude", "only") for key, _ in maker.kwargs):
-        return
-    for ref in project.callees(owner, maker):
-        cls = project.classes.get(ref.name) if ref.kind == "class" else None
-        if cls is not None and project.hierarchy.is_a(cls, SCHEMA) and not ISSUING.search(cls.name):
-            yield cls
 
 
 def _secret_fields(project: Project, cls: Cls) -> Iterator[tuple[Cls, str]]:

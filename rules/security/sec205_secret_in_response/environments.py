@@ -30,8 +30,5 @@ def environments(project: Project) -> Iterator[Hit]:
 def _handed_on(project: Project, fn: Fn, vid: Vid, place: Location, depth: int) -> Iterator[tuple[Fn, Vid, Location]]:
     """What is answered, with its place; of a helper that answers with what it is given what its callers pass."""
     yield fn, vid, place
-    index = project.taint.forwarded(fn, vid) if depth else -1
-    for edge in project.graph.callers(fn) if index >= 0 else ():
-        for passed, path in project.taint.bound(edge).get(index, ()) if edge.call is not None else ():
-            if not path:
-                yield from _handed_on(project, edge.caller, passed, edge.caller.location(edge.span), depth - 1)
+    for caller, call, passed in project.taint.passed_for(fn, vid) if depth else ():
+        yield from _handed_on(project, caller, passed, caller.location(call.span), depth - 1)

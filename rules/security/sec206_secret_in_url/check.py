@@ -87,40 +87,32 @@ def hits(project: Project, only_there: tuple[str, ...]) -> Iterator[tuple[Hit, s
         else:
             doubtful.append((replace(hit, profile="strict", confidence="low"), name))
     for site in project.taint.sinks("url"):
-        location = site.fn.location(site.call.span)
-        name = named_secret(project, site.fn, site.vid)
-        for fn, call, handed in () if name else handed_over(project, site.fn, site.vid, FAR):
-            place = fn.location(call.span)
-            if place not in known:
-                known.add(place)
-                text = f"A secret (`{handed}`) reaches `{site.called}()` through `{fn.callee_name(call)}()`, {HARM}"
-                yield Hit(text, place, function=fn.fqn), handed
-        if name and location not in known:
-            known.add(location)
-            text = f"A secret (`{name}`) reaches `{site.called}()` in `{site.fn.name}()`, {HARM}"
-            yield Hit(text, location, function=site.fn.fqn), name
+        for fn, call, name in named_at(project, site.fn, site.vid, site.call):
+            location = fn.location(call.span)
+            if location not in known:
+                known.add(location)
+                way = f"in `{fn.name}()`" if call is site.call else f"through `{fn.callee_name(call)}()`"
+                yield (
+                    Hit(f"A secret (`{name}`) reaches `{site.called}()` {way}, {HARM}", location, function=fn.fqn),
+                    name,
+                )
     yield from (item for item in doubtful if item[0].location not in known)
     yield from queried(project)
     asked = {site.fn.fqn for site in project.taint.sinks("url")}
     yield from (item for fn in project.reviewed() if fn.fqn not in asked for item in handed_out(project, fn))
 
 
-def handed_over(project: Project, fn: Fn, vid: Vid, depth: int) -> Iterator[tuple[Fn, Call, str]]:
-    """Calls of helpers that ask for what they are given, with the secret that it names: `self.get(f"/tides?key={KEY}")`."""
+def named_at(project: Project, fn: Fn, vid: Vid, call: Call, depth: int = FAR) -> Iterator[tuple[Fn, Call, str]]:
+    """The call with an address that names a secret: the one that asks for it, or else those of a helper that is given the
+    address or a part of it (`self.get(f"/tides?key={KEY}")`)."""
+    name = named_secret(project, fn, vid)
+    if name:
+        yield fn, call, name
+        return
     value = fn.unguarded(vid)
     parts = value[2] if value[0] == "fmt" else value[2:4] if value[0] == "binop" else (vid,)
-    indexes = {project.taint.forwarded(fn, part) for part in parts} - {-1}
-    for edge in project.graph.callers(fn) if indexes and depth else ():
-        call = edge.call
-        given = (
-            [item for index in indexes for item in project.taint.bound(edge).get(index, ())] if call is not None else []
-        )
-        for passed, path in given:
-            name = "" if path or call is None else named_secret(project, edge.caller, passed)
-            if name and call is not None:
-                yield edge.caller, call, name
-            elif not path:
-                yield from handed_over(project, edge.caller, passed, depth - 1)
+    for caller, made, passed in (item for part in parts if depth for item in project.taint.passed_for(fn, part)):
+        yield from named_at(project, caller, passed, made, depth - 1)
 
 
 def queried(project: Project) -> Iterator[tuple[Hit, str]]:

@@ -43,11 +43,10 @@ def check(project: Project, hit: Hit) -> Iterator[Hit]:
         if any(value is True for value in allowed) and unlisted(project):
             yield hit
     elif hit.message.startswith(ENDLESS):
-        if any(
-            open_to_all(project, fn, vid) for fn, vid in settings(project, PATTERNS) if fn.path == hit.location.path
-        ):
+        patterns = [(fn, vid) for fn, vid in settings(project, PATTERNS) if fn.path == hit.location.path]
+        if any(open_to_all(project, fn, vid) for fn, vid in patterns):
             yield replace(hit, message=EVERY)
-        elif any(endless(project, fn, vid) for fn, vid in settings(project, PATTERNS) if fn.path == hit.location.path):
+        elif any(endless(project, fn, vid) for fn, vid in patterns):
             yield hit
     elif hit.message.startswith(REFLECTED):
         around = [fn for fn in functions_in(project, hit.location) if encloses(fn, hit)]
@@ -77,11 +76,8 @@ def encloses(fn: Fn, hit: Hit) -> bool:
 def never_credentials(project: Project, fn: Fn) -> bool:
     """Whether credentials are allowed only below a setting that nothing switches on, or never at all (`"false"`)."""
     given = [(item.value, item.block) for item in fn.facts.stores if fn.const(item.key) == CREDENTIALS_HEADER]
-    given += [
-        (call.args[1], call.block)
-        for call in fn.calls
-        if [*map(fn.const, call.args[:1])] == [CREDENTIALS_HEADER] and call.args[1:]
-    ]
+    calls = (call for call in fn.calls if len(call.args) > 1)
+    given += [(call.args[1], call.block) for call in calls if fn.const(call.args[0]) == CREDENTIALS_HEADER]
     return bool(given) and all(
         is_off(project, fn, vid) or any(outcome and is_off(project, fn, test) for test, outcome in fn.tests_of(block))
         for vid, block in given
@@ -89,8 +85,8 @@ def never_credentials(project: Project, fn: Fn) -> bool:
 
 
 def is_off(project: Project, fn: Fn, vid: Vid) -> bool:
-    known = project.constants(fn, vid)
-    return bool(known) and all(item is None or str(item).lower() in ("", "false", "0") for item in known or ())
+    known = project.constants(fn, vid) or ()
+    return bool(known) and all(item is None or str(item).lower() in ("", "false", "0") for item in known)
 
 
 def compares_origin(fn: Fn) -> bool:
@@ -104,11 +100,7 @@ def compares_origin(fn: Fn) -> bool:
 
 def is_origin(fn: Fn, vid: int) -> bool:
     """`request.headers.get("Origin")`, `request.META["HTTP_ORIGIN"]`."""
-    value = fn.unguarded(vid)
-    key = value[2] if value[0] == "item" else -1
-    if value[0] == "call" and fn.calls[value[1]].args:
-        key = fn.calls[value[1]].args[0]
-    return str(fn.const(key)).lower() in ORIGIN
+    return str(fn.const(fn.key_of(vid))).lower() in ORIGIN
 
 
 def spreads_open(project: Project, fn: Fn, call: Call) -> bool:

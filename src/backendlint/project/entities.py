@@ -145,6 +145,14 @@ class Fn:
         """What is called where a call gives the value (`orders.first` of `orders.first()`); ("",) where none does."""
         return self.unguarded(self.facts.calls[value[1]].func) if value[0] == "call" else ("",)
 
+    def key_of(self, vid: Vid, *getters: str) -> Vid:
+        """The key of `table[key]`, or of a call of one of these (`table.get(key)`; of any where none is named); -1 for other values."""
+        value = self.unguarded(vid)
+        if value[0] != "call":
+            return int(value[2]) if value[0] == "item" else -1
+        call = self.facts.calls[value[1]]
+        return call.args[0] if call.args and (not getters or self.callee_name(call) in getters) else -1
+
     def dotted(self, vid: Vid) -> str:
         """A name with its attributes; where only the attributes are known, these (`.user.id`)."""
         value = self.unguarded(vid)

@@ -20,7 +20,7 @@ from backendlint.project.rows.origins import Path
 if TYPE_CHECKING:
     from backendlint.project.model import Project
 
-__all__ = ["Serialized", "serialized"]
+__all__ = ["Serialized", "dumped_schemas", "serialized"]
 SCHEMA = "marshmallow.Schema"
 _NESTED, _LIST = ("Nested", "Pluck"), "List"
 
@@ -31,12 +31,12 @@ def serialized(project: Project) -> Iterator[Serialized]:
     yield from admin_lists(project)
     for fn, call in project.graph.calls_written("dump", "dumps"):
         if call.args:
-            for schema, many in _schemas(project, fn, call):
+            for schema, many in dumped_schemas(project, fn, call):
                 if many or fn.const(call.kwarg("many")) is True:
                     yield from _dumped(project, fn, call, schema)
 
 
-def _schemas(project: Project, fn: Fn, call: Call) -> Iterator[tuple[Cls, bool]]:
+def dumped_schemas(project: Project, fn: Fn, call: Call) -> Iterator[tuple[Cls, bool]]:
     """The schema of `OrderSchema(many=True).dump(...)`, and whether it is for many; not one that is made to show less."""
     func = fn.value(call.func)
     if func[0] == "attr":

@@ -382,6 +382,15 @@ class Taint:
             return self.forwarded(fn, call.args[0], depth - 1) if wraps and call.args else -1
         return -1
 
+    def passed_for(self, fn: Fn, vid: Vid) -> Iterator[tuple[Fn, Call, Vid]]:
+        """What callers pass, as a whole, for a value that the function hands on unchanged; nothing for one that is made here."""
+        index = self.forwarded(fn, vid)
+        for edge in self.project.graph.callers(fn) if index >= 0 else ():
+            if edge.call is not None:
+                for passed, path in self.bound(edge).get(index, ()):
+                    if not path:
+                        yield edge.caller, edge.call, passed
+
     def _shared(self, fn: Fn) -> bool:
         """Whether several places call a function that passes a value on to a helper: each caller chooses it then."""
         return len(self.project.graph.callers(fn)) > 1
