@@ -83,16 +83,17 @@ def hits(project: Project) -> Iterator[tuple[str, Hit]]:
 
 def signed_with(project: Project) -> frozenset[str]:
     """Attributes that are given to what signs or encrypts: `link_key` of `hmac.new(settings.link_key.encode(), ...)`."""
-    found = set()
-    for site in project.effects.sites:
-        for vid in arguments(site.call, site.model.secret) if site.model.secret is not None else ():
-            value = site.fn.unguarded(vid)
-            while value[0] == "call" and site.fn.callee_name(site.fn.calls[value[1]]) in FORMS:
-                func = site.fn.value(site.fn.calls[value[1]].func)
-                value = site.fn.unguarded(func[1]) if func[0] == "attr" else ("name", str(func[-1]).rpartition(".")[0])
-            if value[0] in ("attr", "name"):
-                found.add(str(value[-1]).rpartition(".")[2])
-    return frozenset(found)
+    signing = ((site, site.model.secret) for site in project.effects.sites if site.model.secret is not None)
+    return frozenset(attribute(site.fn, vid) for site, arg in signing for vid in arguments(site.call, arg))
+
+
+def attribute(fn: Fn, vid: Vid) -> str:
+    """The last name of a value, whatever its form; "" for one that has none."""
+    value = fn.unguarded(vid)
+    while value[0] == "call" and fn.callee_name(fn.calls[value[1]]) in FORMS:
+        func = fn.value(fn.calls[value[1]].func)
+        value = fn.unguarded(func[1]) if func[0] == "attr" else ("name", str(func[-1]).rpartition(".")[0])
+    return str(value[-1]).rpartition(".")[2] if value[0] in ("attr", "name") else ""
 
 
 def of_stage(project: Project, literal: NamedLiteral) -> bool:

@@ -43,6 +43,8 @@ OPERATED = re.compile(r"(?:^|/)_?(?:admin|backoffice|staff)(?:istration)?(?:[/._
 EXITS = ("return", "raise")
 OPERATOR = re.compile(r"(?<![a-z])(admins?|super_?users?|staff|backoffice)(?![a-z])|IsAdmin|AdminUser", re.IGNORECASE)
 ON = frozenset({"true", "1", "yes", "on"})
+SWITCHED_ON = "`DEBUG = True` in the settings"
+ON_UNSET = "`DEBUG` is on where the environment does not say otherwise, and then"
 DEBUGGING = re.compile(r"(?:is_|in_|flask_|app_)?(?:debug|development)(?:_mode)?", re.IGNORECASE)
 """What a switch for development is called."""
 CAUSES = ("__cause__", "__context__")
@@ -206,19 +208,14 @@ def inherited(project: Project, flow: Flow) -> Location | None:
 
 
 def debug_settings(project: Project) -> Iterator[Hit]:
-    """`DEBUG = True` in Django's settings."""
+    """`DEBUG = True` in Django's settings, or where the environment says nothing."""
     for file in project.files.values():
         vid = file.names.get("DEBUG", -1)
         if vid < 0 or not DJANGO.intersection(file.names) or DEVELOPMENT.search(file.path):
             continue
         module = project.module_function(file)
-        unset = is_on_unless_set(module, vid)
-        if module.const(vid) is True or unset:
-            said = (
-                "`DEBUG` is on where the environment does not say otherwise, and then"
-                if unset
-                else "`DEBUG = True` in the settings"
-            )
+        said = SWITCHED_ON if module.const(vid) is True else ON_UNSET if is_on_unless_set(module, vid) else ""
+        if said:
             hit = Hit(
                 f"{said} shows tracebacks, settings and SQL to everybody who meets an error; read it from the environment, with "
                 "`False` as the default.",

@@ -218,14 +218,11 @@ def uses_caller(fn: Fn) -> bool:
 def compares_caller(fn: Fn) -> bool:
     """`if sheet["owner"] != request.user.id: return ...`, whatever the answer is."""
     tests = [block.value for block in fn.facts.blocks if block.kind == "if" and block.exits and block.value >= 0]
-    for part in ingredients(fn.facts, tests):
-        value = fn.value(part)
-        if value[0] != "compare" or len(value[2]) != 2:
-            continue
-        sides = value[2]
-        if any(CALLER.search(fn.dotted(side)) for side in sides) and fn.const(sides[1]) is ...:
-            return True
-    return False
+    values = (fn.value(part) for part in ingredients(fn.facts, tests))
+    compared = (value[2] for value in values if value[0] == "compare" and len(value[2]) == 2)
+    return any(
+        fn.const(sides[1]) is ... and any(CALLER.search(fn.dotted(side)) for side in sides) for sides in compared
+    )
 
 
 def is_request(fn: Fn, vid: int) -> bool:
@@ -410,17 +407,19 @@ def exception_among(project: Project, route: Route, others: list[Route], fewest:
     if reading or len(alike) >= 2:
         others = alike
     guarded = [other for other in others if project.access.authentication(other)]
-    if len(others) - len(guarded) > max(
-        1, len(others) // 8
-    ):  # among the tools of a few, there are pages for others too
+    if much_is_open(others, guarded, 1):  # among the tools of a few, there are pages for others too
         tools = [other for other in guarded if all(map(STAFF.search, project.access.authentication(other)))]
         others, guarded = ([other for other in group if other not in tools] for group in (others, guarded))
-    if reading and len(others) - len(guarded) > max(2, len(others) // 8):
-        return []  # much is open to be read here
+    if reading and much_is_open(others, guarded, 2):
+        return []
     share = 2 / 3 if reading else 1 / 2
     if len(guarded) < fewest or len(guarded) <= len(others) * share:
         return []
     return guarded
+
+
+def much_is_open(others: list[Route], guarded: list[Route], few: int) -> bool:
+    return len(others) - len(guarded) > max(few, len(others) // 8)
 
 
 def reads(project: Project, route: Route) -> bool:

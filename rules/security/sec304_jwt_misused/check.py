@@ -128,30 +128,36 @@ def behind_a_check(project: Project, site: Site) -> bool:
 
 
 def checked_by_class(project: Project, site: Site) -> bool:
-    """`self._claims = jwt.decode(token, ...)`, to learn whose key it is, where a method of the class, or of one that derives
+    """`self._token = token`, whose claims are read to learn whose key it is, where a method of the class, or of one that derives
     from it, decodes the same token with a key."""
-    fn = site.fn
-    token = fn.unguarded(site.call.args[0]) if site.call.args else ("",)
-    own = {item.name for item in fn.facts.stores if item.base >= 0 and fn.unguarded(item.base) == ("param", 0)
-           and item.value >= 0 and fn.unguarded(item.value) == token}  # fmt: skip
-    if fn.cls is None or not own:
+    cls = site.fn.cls
+    names = kept_as(site) if cls is not None else set()
+    if cls is None or not names:
         return False
-    family = {fn.cls.fqn, *(cls.fqn for cls in fn.cls.subclasses)}
-    for other in project.effects.sites:
-        jwt, args = other.model.jwt, other.call.args
-        if (
-            jwt is None
-            or jwt.op != "decode"
-            or jwt.key is None
-            or other.fn.cls is None
-            or other.fn.cls.fqn not in family
-        ):
-            continue
-        value = other.fn.unguarded(args[0]) if args else ("",)
-        kept = value[0] == "attr" and value[2] in own and other.fn.unguarded(value[1]) == ("param", 0)
-        if kept and arguments(other.call, jwt.key) and "verify_signature" not in list(switched_off(project, other)):
-            return True
-    return False
+    family = (cls, *cls.subclasses)
+    return any(other.fn.cls in family and checks_own(project, other, names) for other in project.effects.sites)
+
+
+def kept_as(site: Site) -> set[str]:
+    """The attributes of the object that keep the token."""
+    fn, args = site.fn, site.call.args
+    stores = (item for item in fn.facts.stores if args and item.value >= 0 and is_own(fn, item.base))
+    return {item.name for item in stores if fn.unguarded(item.value) == fn.unguarded(args[0])}
+
+
+def checks_own(project: Project, site: Site, names: set[str]) -> bool:
+    """`jwt.decode(self._token, KEY, ...)`."""
+    jwt, args = site.model.jwt, site.call.args
+    if jwt is None or jwt.op != "decode" or jwt.key is None or not args:
+        return False
+    token = site.fn.unguarded(args[0])
+    kept = token[0] == "attr" and token[2] in names and is_own(site.fn, token[1])
+    return kept and bool(arguments(site.call, jwt.key)) and "verify_signature" not in switched_off(project, site)
+
+
+def is_own(fn: Fn, vid: Vid) -> bool:
+    """`self` of a method."""
+    return vid >= 0 and fn.unguarded(vid) == ("param", 0)
 
 
 def signed_here(project: Project, site: Site) -> bool:

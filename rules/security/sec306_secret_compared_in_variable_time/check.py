@@ -96,13 +96,12 @@ def keeps_other(fn: Fn, test: Vid) -> bool:
 def only_noted(project: Project, fn: Fn, test: Vid) -> bool:
     """`if old.key != new.key: logger.warning(...)`: nobody who asks is told how it came out."""
     below = below_test(fn, test)
-    others = (item.group in below and number not in below for number, item in enumerate(fn.facts.blocks))
-    if not below or any(others) or any(fn.facts.blocks[number].exits for number in below):
+    goes_on = any(item.exits if number in below else item.group in below for number, item in enumerate(fn.facts.blocks))
+    kept = {item.block for item in fn.facts.stores} | {item.block for item in fn.facts.bindings}
+    if goes_on or not below.isdisjoint(kept):
         return False
     calls = [call for call in fn.calls if call.block in below]
     notes = [call.span for call in calls if any(model.log is not None for model in project.models(fn, call))]
-    if any(item.block in below for item in fn.facts.stores) or any(item.block in below for item in fn.facts.bindings):
-        return False
     return bool(notes) and all(any(note.holds(call.span) for note in notes) for call in calls)
 
 
@@ -317,9 +316,8 @@ def is_sent(project: Project, origin: Origin) -> bool:
 def is_guess(project: Project, fn: Fn, made: Vid, other: Vid) -> bool:
     """A digest of what was sent that is compared with one that was kept, not with one that was sent beside: every bit changes
     with the guess."""
-    return not any(
-        is_sent(project, origin) for origin, mark in project.taint.labels(fn, other).items() if not mark.weak
-    ) and (from_request(project, fn, made))
+    beside = (origin for origin, mark in project.taint.labels(fn, other).items() if not mark.weak)
+    return from_request(project, fn, made) and not any(is_sent(project, origin) for origin in beside)
 
 
 def param_from_request(project: Project, fn: Fn, index: int, depth: int) -> bool:

@@ -238,7 +238,7 @@ def catches(fn: Fn, number: int) -> bool:
     return False
 
 
-def _declared(fn: Fn, index: int) -> Location:
+def declared(fn: Fn, index: int) -> Location:
     """The annotation that says `dict`; the function's name where the file's first such word stands elsewhere."""
     annotation = fn.facts.params[index].annotation
     if fn.parent is None or annotation < 0 or not fn.facts.span.holds(fn.parent.facts.span_of(annotation)):
@@ -249,13 +249,11 @@ def _declared(fn: Fn, index: int) -> Location:
 def loose_body(project: Project, route: Route, fn: Fn, bodies: frozenset[str]) -> tuple[Location, str, Vid] | None:
     """Where the handler takes the body as a plain mapping whose fields it uses."""
     for param in route.params:
-        if (param.origin == "body" and param.type != "model") or (
-            param.origin == "body"
-            and any(ref.name == "builtins.dict" for ref in project.resolver.param(fn, param.index))
-        ):
+        kinds = project.resolver.param(fn, param.index) if param.origin == "body" and param.type == "model" else ()
+        if param.origin == "body" and (param.type != "model" or any(ref.name == "builtins.dict" for ref in kinds)):
             start = next((vid for vid, value in enumerate(fn.facts.values) if value == ("param", param.index)), -1)
             if start >= 0 and used(project, fn, start):
-                return _declared(fn, param.index), f"its body `{param.name}` as a plain dict", start
+                return declared(fn, param.index), f"its body `{param.name}` as a plain dict", start
     for read in request_reads(project, fn):
         if read.name in bodies and used(project, fn, read.vid):
             return fn.location(read.span), named(read.name), read.vid

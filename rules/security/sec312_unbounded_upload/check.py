@@ -28,7 +28,8 @@ def check(project: Project, options: Mapping[str, Any]) -> Iterator[Hit]:
 
 def unpacked(project: Project, names: frozenset[str]) -> Iterator[Hit]:
     """`gzip.decompress(request.get_data())`: what is small when it comes, and a thousand times as large here."""
-    for fn, call in project.graph.calls_written("decompress"):
+    words = sorted({name.rpartition(".")[2] for name in names})
+    for fn, call in project.graph.calls_written(*words):
         if not call.args or not names.intersection(ref.name for ref in project.callees(fn, call)):
             continue
         labels = project.taint.labels(fn, call.args[0])
@@ -108,8 +109,7 @@ def speaks_of_size(fn: Fn) -> bool:
 
 def measures(fn: Fn) -> bool:
     """Whether the function compares the length of something."""
-    compares = (value for value in fn.facts.values if value[0] == "compare")
-    return any(is_length(fn, vid) for value in compares for vid in value[2])
+    return any(is_length(fn, side) for vid in fn.made_by("compare") for side in fn.value(vid)[2])
 
 
 def is_length(fn: Fn, vid: int) -> bool:

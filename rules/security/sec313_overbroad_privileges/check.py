@@ -99,9 +99,9 @@ def _grant(statement: SqlStatement, words: list[str]) -> Iterator[Hit]:
         return
     split = words.index("TO")
     to = statement.tokens[split + 1].raw if len(words) > split + 1 else ""
-    on = _named(statement, words.index("ON") + 1, split)
     if _TRIED.search(to):
         return
+    on = _named(statement, words.index("ON") + 1, split)
     kind = words[words.index("ON") + 1]
     columns = "(" in words[2:4]  # `ALL (last_seen) ON people`: to read and write that column
     if words[1:2] == ["ALL"] and kind == "SCHEMA" and words[split + 1 : split + 2] != ["PUBLIC"]:

@@ -59,11 +59,9 @@ def check(project: Project) -> Iterator[Hit]:
 
 
 def like_others(hit: Hit, others: str) -> str:
-    return (
-        here_and_in(hit, others, before=" keeps a secret")
-        if "a secret" in hit.message
-        else f"{hit.message} So do {others}."
-    )
+    if "a secret" in hit.message:
+        return here_and_in(hit, others, before=" keeps a secret")
+    return f"{hit.message} So do {others}."
 
 
 def is_asked_for(use: WeakUse) -> bool:
@@ -97,9 +95,10 @@ def columns(project: Project) -> Iterator[Hit]:
             if not is_plain_text(project, cls, cls.owner.facts.calls[value[1]]):
                 continue
             span = cls.facts.field_spans.get(name) or cls.owner.facts.span_of(vid)
-            beside = (cls.name, *cls.facts.attributes)
-            encrypts = kind == "secret" and (_encrypts(project, cls.path) or _is_encrypted(project, name))
-            yield _told(name, kind, cls.owner.location(span), beside, encrypts=encrypts)
+            hit = _told(name, kind, cls.owner.location(span), (cls.name, *cls.facts.attributes))
+            told = kind == "secret" and hit.profile is None
+            encrypts = told and (_encrypts(project, cls.path) or _is_encrypted(project, name))
+            yield _advice(hit) if encrypts else hit
 
 
 def ddl_columns(project: Project) -> Iterator[Hit]:
@@ -140,15 +139,19 @@ def _speaks_of_crypto(fn: Fn, vid: Vid) -> bool:
     return CRYPTO.search(called) is not None
 
 
-def _told(name: str, kind: str, place: Location, beside: Sequence[str], *, encrypts: bool = False) -> Hit:
+def _told(name: str, kind: str, place: Location, beside: Sequence[str]) -> Hit:
     """`beside`: the table or class, and its columns."""
     hit = Hit(
         f"`{beside[0]}.{name}` keeps {'a secret' if kind == 'secret' else 'personal data'} in plain text, so a copy of the "
         "database gives it away; encrypt the column, or store a hash.",
         place,
     )
-    sure = not encrypts and KEPT.search(name) is not None if kind == "secret" else is_of_bank(name, beside)
-    return hit if sure else replace(hit, profile="strict", confidence="low")
+    sure = KEPT.search(name) is not None if kind == "secret" else is_of_bank(name, beside)
+    return hit if sure else _advice(hit)
+
+
+def _advice(hit: Hit) -> Hit:
+    return replace(hit, profile="strict", confidence="low")
 
 
 def is_plain_text(project: Project, cls: Cls, call: Call) -> bool:
