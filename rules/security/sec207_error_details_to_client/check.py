@@ -8,7 +8,6 @@ from backendlint.api import (
     BLOCKING,
     Call,
     Cls,
-    FileFacts,
     Flow,
     Fn,
     Hit,
@@ -16,16 +15,15 @@ from backendlint.api import (
     Project,
     Span,
     Vid,
-    WeakUse,
     below,
     flow_hit,
     for_development,
-    identifier_words,
-    operands,
     told_once,
     tries_out,
     weak_hits,
 )
+
+from .debug import DEBUG, debug_settings, is_switched
 
 HARM = "so clients see internals such as SQL, paths and hosts; log it and answer with a fixed message."
 SENT = "which its error handler sends, so clients see internals such as SQL, paths and hosts; log it and raise a fixed message."
@@ -35,16 +33,10 @@ REFUSES = "builtins.PermissionError"
 """What the system says of files, and code by hand of whoever asks."""
 NEAR = 1
 """More calls than this between the caught exception and the one that is raised make it advice."""
-DEBUG = "never switch it on in production."
-DJANGO = frozenset({"INSTALLED_APPS", "MIDDLEWARE", "ROOT_URLCONF"})
-DEVELOPMENT = re.compile(r"dev|local|test|debug|ci\b|example|sample", re.IGNORECASE)
 OPERATED = re.compile(r"(?:^|/)_?(?:admin|backoffice|staff)(?:istration)?(?:[/._]|$)", re.IGNORECASE)
 """Where the pages for those who run the service are."""
 EXITS = ("return", "raise")
 OPERATOR = re.compile(r"(?<![a-z])(admins?|super_?users?|staff|backoffice)(?![a-z])|IsAdmin|AdminUser", re.IGNORECASE)
-ON = frozenset({"true", "1", "yes", "on"})
-SWITCHED_ON = "`DEBUG = True` in the settings"
-ON_UNSET = "`DEBUG` is on where the environment does not say otherwise, and then"
 DEBUGGING = re.compile(r"(?:is_|in_|flask_|app_)?(?:debug|development)(?:_mode)?", re.IGNORECASE)
 """What a switch for development is called."""
 CAUSES = ("__cause__", "__context__")
@@ -62,8 +54,6 @@ TRIES = re.compile(
     r"_*(test|try|check|validate|verify|probe)_(\w+_)?(connections?|connectivity|credentials?|endpoints?|servers?|hooks?|webhooks?)(_|$)"
 )
 """Functions that say whether what the client named works."""
-OWN_MACHINE = frozenset("local locally dev develop development debug".split())
-"""Words of functions that start a server on the developer's machine."""
 BROAD = ("builtins.Exception", "builtins.BaseException")
 
 
@@ -175,25 +165,6 @@ def tried_out(project: Project, flow: Flow) -> bool:
     return asked or for_development(flow.site.fn.path) or any(map(tries_out, routed))
 
 
-def is_switched(use: WeakUse) -> bool:
-    """Only where a test says that this is development (`if in_debug_mode():`), or a name: `def run_locally():`."""
-    # `flask_debug.py` says no more than the call does
-    program = use.fn.path.rpartition("/")[2].lower().replace("debug", "")
-    if for_development(program) or not OWN_MACHINE.isdisjoint(identifier_words(use.fn.name)):
-        return True
-    todo = [vid for vid, holds in use.fn.tests_of(use.call.block) if holds]
-    for vid in todo:
-        value = use.fn.facts.values[vid]
-        named = value[-1] if value[0] in ("name", "attr", "def", "const") else ""
-        if isinstance(named, str) and DEVELOPMENT.search(named):
-            return True
-        if value[0] in ("call", "await", "bool", "compare", "attr", "item", "guard"):
-            call = use.fn.facts.calls[value[1]] if value[0] == "call" else None
-            inner = operands(value) if call is None else (call.func, *call.passed)
-            todo += [item for item in inner if item not in todo]
-    return False
-
-
 def inherited(project: Project, flow: Flow) -> Location | None:
     """Where a method of a base answers with the text, if the handler only hands on what `super()` answers: one place for
     all the classes that inherit it."""
@@ -205,48 +176,6 @@ def inherited(project: Project, flow: Flow) -> Location | None:
         return None
     inside = below(made.facts, value[1])
     return next((made.location(item.span) for item in made.facts.returns if item.block in inside), None)
-
-
-def debug_settings(project: Project) -> Iterator[Hit]:
-    """`DEBUG = True` in Django's settings, or where the environment says nothing."""
-    for file in project.files.values():
-        vid = file.names.get("DEBUG", -1)
-        if vid < 0 or not DJANGO.intersection(file.names) or DEVELOPMENT.search(file.path):
-            continue
-        module = project.module_function(file)
-        said = SWITCHED_ON if module.const(vid) is True else ON_UNSET if is_on_unless_set(module, vid) else ""
-        if said:
-            hit = Hit(
-                f"{said} shows tracebacks, settings and SQL to everybody who meets an error; read it from the environment, with "
-                "`False` as the default.",
-                module.location(module.facts.span_of(vid)),
-            )
-            yield replace(hit, profile="strict") if has_it_off(project, file) else hit
-
-
-def is_on_unless_set(fn: Fn, vid: Vid) -> bool:
-    """`env_bool("DEBUG", True)`, `os.getenv("DEBUG", "1") == "1"`, `config("DEBUG", default=True)`."""
-    value = fn.unguarded(vid)
-    if value[0] == "compare" and value[1] in (("==",), ("in",)):
-        return is_on_unless_set(fn, value[2][0])
-    if value[0] != "call":
-        return False
-    call = fn.calls[value[1]]
-    func = fn.value(call.func)
-    if func[0] == "attr" and not call.passed:  # `.lower()`
-        return is_on_unless_set(fn, func[1])
-    if not call.args or "DEBUG" not in str(fn.const(call.args[0])).upper():
-        return any(is_on_unless_set(fn, item) for item in call.args[:1])
-    return any(str(fn.const(item)).lower() in ON for item in (*call.args[1:2], call.kwarg("default")))
-
-
-def has_it_off(project: Project, base: FileFacts) -> bool:
-    """Whether a settings module takes all from this one and switches it off: the one for production."""
-    return any(
-        any(item is base for item in project.modules.taken_whole(file))
-        for file in project.files.values()
-        if file is not base and project.module_function(file).const(file.names.get("DEBUG", -1)) is False
-    )
 
 
 def rank(project: Project, flow: Flow) -> int:

@@ -3,36 +3,11 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
-from backendlint.api import SAFE, UNKNOWN, Call, Fn, Hit, Project, Route, Step, answers, ingredients, operands
+from backendlint.api import SAFE, UNKNOWN, Call, Fn, Hit, Project, Route, Step, answers
 
-PUBLIC = re.compile(
-    r"log_?in|log_?out|sign_?(in|up|out)|register|registration|password|passwd|forgot|recover|reset|(^|_)tokens?($|_)|refresh|oauth|sso|saml|openid|jwks|"
-    r"health|heart_?beat|live(ness)?|ready|readiness|(^|_)ping|(^|_)status|metrics|version|docs|redoc|openapi|swagger|schema|favicon|robots|sitemap|well_known|"
-    r"web_?hooks?|(^|_)hooks?|callback|public|anonymous|guest|verify|verification|confirm|(?<!de)activate|(un)?subscribe|(^|_)shared?($|_)|otp|captcha|csrf|static|assets|media|"
-    r"(^|_)root$|(^|_)index$|home|landing|welcome|contact|about|terms|privacy|impressum|imprint|legal|opensearch|embed(ded)?($|_)|invite|invitation|(^|_)badges?($|_)|agreement|widget|two_?factor|2fa|mfa|resend|set_?up|set_?lang|i18n|(^|_)(rss|atom)($|_)|(^|_)(google|github|gitlab|gitea|facebook|apple|azure|okta|oidc|discord|linkedin|keycloak)($|_)|install|bootstrap|(^|_)init(iali[sz]e)?(_|$)|authenticate|authorize|(^|_)auth(_(types?|methods?|providers?|config))?$|session",
-    re.IGNORECASE,
-)
-SIGNING_IN = re.compile(
-    r"(^|_)(log_?in|log_?out|sign_?(in|up)|register|password_?reset|reset_?password|forgot(ten)?_?password|two_?factor_?login|"
-    r"(resend_)?confirm_?email)", re.IGNORECASE,
-)  # fmt: skip
-"""Names of classes of views for those who have not signed in yet."""
-SNAKE = re.compile(r"(?<=[a-z0-9])(?=[A-Z])")
-READABLE = re.compile(
-    r"(^|_)(plans|pricing)($|_)|(^|_)tags($|_)|categories|countries|currenc|languages|time_?zones|locales|(^|_)config($|_)|features|feature_?flags|(^|_)(logo|icon|avatar|thumb(nail)?|picture)s?($|_)|about|(^|_)info($|_)",
-    re.IGNORECASE,
-)
-"""What anybody may read; who changes it is another question."""
-PASSWORD = re.compile(r"passw(or)?d", re.IGNORECASE)
-OF_ONE = re.compile(r"\{(\w+_)?(id|pk)\}/(set|change)?[-_]?passw(or)?d/?$", re.IGNORECASE)
-"""`/users/{user_id}/password`: somebody's, which whoever calls sets; not that of a link in a mail."""
-MARKED = re.compile(r"/(?:public|anonymous|guest)(?:/|$)", re.IGNORECASE)
-"""Prefixes that say so of all routes below them."""
-PUBLISHED = re.compile(r"[/_-]published(?:[/_-]|$)", re.IGNORECASE)
-GIVEN = frozenset({"role", "principal", "actor", "identity", "caller", "viewer", "current_user", "auth", "auth_user"})
-"""Parameters for whoever calls, which nobody sends."""
-SWITCH = re.compile(r"(\w+_)?(allow|enable|public|anonym|open|dev)\w*|\w+_(enabled?|allowed|disabled)", re.IGNORECASE)
-"""Settings that open a route, which is closed without them."""
+from .asking import STRANGERS, asks_who
+from .public import public
+
 CATCH_ALL = re.compile(r"/?\{\w+\}/?")
 """Whatever no other route answers: the files of a front end."""
 SEARCH = re.compile(r"search|query|filter|lookup|preview|list|decode|parse|convert", re.IGNORECASE)
@@ -40,29 +15,13 @@ SHOWN = re.compile(r"(is_)?(published|public)")
 SECRET = re.compile(r"(\w+_)?(token|secret|signature)(_hash)?", re.IGNORECASE)
 CAPABILITY = re.compile(r"(\w+_)?(token|secret|signature|(secret|access|activation|share)_?key)", re.IGNORECASE)
 """Parameters of links that let in whoever has them."""
-BY_LINK = re.compile(r"verify|verification|confirm|activate", re.IGNORECASE)
-"""What a link in a mail asks for, or whoever works with a row."""
-PARAMETER = re.compile(r"\{(\w+)\}")
-NUMBER = re.compile(r"(\w+_)?(id|pk)", re.IGNORECASE)
-BY_MAIL = re.compile(r"(\w+_)?(token|code|key|otp|pin|secret|signature|hash|uid|uidb64)", re.IGNORECASE)
-"""What such a link has in it."""
-PROOF = re.compile(
-    r"(HTTP_|X[-_])[\w-]*(SIGNATURE|TOKEN|SECRET|HMAC|AUTH\w*|API[-_]?KEY)[\w-]*|authorization", re.IGNORECASE
-)
-ASKS = re.compile(
-    r"authenticat|authori[sz]e|(validate|verify|check)_\w*(signature|token|hmac)|has_\w*perm", re.IGNORECASE
-)
-PARTS = frozenset("method GET POST FILES body META headers content_type path args form json data query_params".split())
-"""What a client sends, which is looked at whoever it is."""
 FINDS = ("filter", "get", "get_or_404")
 SIGN_UP = re.compile(r"sign[-_]?up|regist", re.IGNORECASE)
 LASTING = ("db-write", "commit", "mail", "queue-publish")
 PASSING = frozenset({"log", "cpu", "blocking"})
 """Effects that leave nothing behind and give nothing away."""
-CALLER = re.compile(r"(^|\.)user(\.(id|pk|email|username))?$")
 STAFF = re.compile(r"staff|admin|superuser", re.IGNORECASE)
 """Guards that let in those who run the service alone."""
-STRANGERS = ("is_authenticated", "is_anonymous")
 LOGGER = "logging.Logger"
 BESIDE = "beside it"
 CHANGING = frozenset({"PUT", "PATCH", "DELETE"})
@@ -154,106 +113,6 @@ def shows_page(project: Project, route: Route) -> bool:
     """A view of the library's handlers that fills a template, or sends clients on."""
     classes = project.hierarchy.mro(route.cls) if route.cls is not None else ()
     return any("template_name" in cls.facts.attributes or "get_redirect_url" in cls.methods for cls in classes)
-
-
-def asks_who(project: Project, route: Route) -> bool:
-    """Whether it finds out who calls below its handler, in a mixin, or by a signature; also what only another class answers."""
-    if route.cls is not None and any(uses_caller(method) for method in route.cls.methods.values()):
-        return True
-    if looks_for_itself(project, route):
-        return True
-    if route.handler is None:
-        return route.cls is not None and not project.hierarchy.library_bases(route.cls)
-    if compares_caller(route.handler):
-        return True
-    if {"authenticate", "authorize"} & project.access.of_function(route.handler):
-        return True
-    if any(param.name in GIVEN for param in route.handler.facts.params) or is_switched(route.handler):
-        return True
-    sites = (site for fn, _ in project.graph.below(route.handler, 3) for site in project.effects.direct(fn))
-    if any(site.model.constant_time for site in sites):
-        return True
-    mixed = (
-        [owner for owner in project.hierarchy.mro(route.cls) if owner is not route.cls] if route.cls is not None else []
-    )
-    methods = [method for owner in mixed for method in owner.methods.values()]
-    return any(fn.value(vid)[2] == "user" for fn in methods for vid in fn.made_by("attr"))
-
-
-def looks_for_itself(project: Project, route: Route) -> bool:
-    """Whether the handler reads a header that proves who sends (`X-Signature`), calls what asks who does
-    (`authenticator.authenticate(request)`), or has before it what turns away by what an earlier step kept (`request.team`)."""
-    fn = route.handler
-    if fn is None:
-        return False
-    if any(isinstance(text := fn.value(vid)[1], str) and PROOF.fullmatch(text) for vid in fn.made_by("const")):
-        return True
-    if any(ASKS.search(fn.callee_name(call)) for call in fn.calls):
-        return True
-    before = [project.functions[ref.name] for ref in fn.decorators if ref.name in project.functions]
-    return any(turns_away(inner) for owner in before for inner in inside(project, owner))
-
-
-def inside(project: Project, owner: Fn) -> Iterator[Fn]:
-    """The functions that a function makes: a decorator's wrapper."""
-    for fn in project.functions_of(owner.file):
-        if owner in (fn.parent, fn.parent.parent if fn.parent is not None else None):
-            yield fn
-
-
-def turns_away(fn: Fn) -> bool:
-    """`if not request.team: raise Http404`."""
-    tests = [block.value for block in fn.facts.blocks if block.kind == "if" and block.exits in ("return", "raise")]
-    parts = (fn.value(part) for part in ingredients(fn.facts, [vid for vid in tests if vid >= 0]))
-    return any(value[0] == "attr" and fn.unguarded(value[1])[0] == "param" and value[2] not in PARTS for value in parts)
-
-
-def uses_caller(fn: Fn) -> bool:
-    """`self.request.user.seats()`: nobody else has any."""
-    users = {vid for vid in fn.made_by("attr") if fn.value(vid)[2] == "user" and is_request(fn, fn.value(vid)[1])}
-    asked = {fn.value(vid)[1] for vid in fn.made_by("attr") if fn.value(vid)[2] in STRANGERS}
-    return bool(users - asked)
-
-
-def compares_caller(fn: Fn) -> bool:
-    """`if sheet["owner"] != request.user.id: return ...`, whatever the answer is."""
-    tests = [block.value for block in fn.facts.blocks if block.kind == "if" and block.exits and block.value >= 0]
-    values = (fn.value(part) for part in ingredients(fn.facts, tests))
-    compared = (value[2] for value in values if value[0] == "compare" and len(value[2]) == 2)
-    return any(
-        fn.const(sides[1]) is ... and any(CALLER.search(fn.dotted(side)) for side in sides) for sides in compared
-    )
-
-
-def is_request(fn: Fn, vid: int) -> bool:
-    """`request` or `self.request`."""
-    value = fn.unguarded(vid)
-    return (value[0] == "attr" and value[2] == "request") or value == ("param", 1)
-
-
-def is_switched(fn: Fn) -> bool:
-    """Whether it answers nobody unless a setting says so: `if not settings.ALLOW_SIGN_UPS: raise ...`."""
-    found = [block.value for block in fn.facts.blocks if block.kind == "if" and block.value >= 0 and block.parent == 0]
-    return any(names_switch(fn, vid) for vid in found)
-
-
-def names_switch(fn: Fn, vid: int, depth: int = 5) -> bool:
-    value = fn.unguarded(vid)
-    if value[0] in ("attr", "name"):
-        owner, _, last = str(value[-1]).rpartition(".")
-        held = owner or value[0] == "attr"
-        return bool(
-            held
-            and SWITCH.fullmatch(last)
-            and re.search("settings|config|conf|param|flags|env", fn.dotted(vid).lower())
-        )
-    if value[0] == "call":
-        call = fn.facts.calls[value[1]]
-        return (
-            any(SWITCH.fullmatch(str(fn.const(item))) for item in call.args)
-            and "config" in fn.dotted(call.func).lower()
-        )
-    return depth > 0 and any(names_switch(fn, item, depth - 1) for item in operands(value))
 
 
 def misplaced(project: Project) -> Iterator[Hit]:
@@ -446,39 +305,3 @@ def beside(route: Route, other: Route) -> bool:
     ours = route.handler.path if route.handler else route.location.path
     theirs = other.handler.path if other.handler else other.location.path
     return ours == theirs
-
-
-def of_numbered(route: Route) -> bool:
-    """`/moorings/{id}/activate`: a row that anybody can name by its number, and no code out of a mail beside it."""
-    names = PARAMETER.findall(route.path)
-    if not names or not all(NUMBER.fullmatch(name) or route.converters.get(name) == "int" for name in names):
-        return False
-    fn = route.handler
-    if fn is None:
-        return False
-    read = [param.name for param in fn.facts.params]
-    read += [text for vid in fn.made_by("const") if isinstance(text := fn.value(vid)[1], str)]
-    read += [str(fn.value(vid)[2]) for vid in fn.made_by("attr")]
-    return not any(BY_MAIL.fullmatch(name) for name in read)
-
-
-def public(route: Route, signs_up: bool) -> bool:
-    """Open by its nature, judging by its own path and name (prefixes such as /auth say nothing)."""
-    words, name = re.sub(r"[-./]+", "_", route.own_path.strip("/")), route.name
-    last = route.path.rstrip("/").rpartition("/")[2]
-    if (
-        not signs_up
-        and "POST" in route.methods
-        and last in ("users", "accounts", "members", "customers", "sessions", "registrations")
-    ):
-        return True  # registration and sign-in
-    if route.cls is not None and SIGNING_IN.search(SNAKE.sub("_", route.cls.name)):
-        return True
-    if OF_ONE.search(route.own_path):
-        words, name = PASSWORD.sub("", words), PASSWORD.sub("", name)
-    if of_numbered(route):
-        words, name = BY_LINK.sub("", words), BY_LINK.sub("", name)
-    named = PUBLIC.search(words) or PUBLIC.search(name) or MARKED.search(route.path)
-    if SAFE.issuperset(route.methods):
-        named = named or READABLE.search(words) or READABLE.search(route.name) or PUBLISHED.search(route.path)
-    return bool(named) or not route.path.strip("/")
