@@ -142,7 +142,7 @@ from backendlint.project.values.secrets import (
     secret_like,
     shape_of,
 )
-from backendlint.project.values.stages import develops, develops_in, for_trial, on_own_machine
+from backendlint.project.values.stages import develops, develops_in, on_own_machine
 from backendlint.project.values.uses import aliases, ingredients, is_used, of_caught, operands
 from backendlint.project.waiting.fanout import Fanout
 from backendlint.project.waiting.longwork import LongWork, at_once
@@ -299,7 +299,6 @@ __all__ = [
     "for_developers",
     "for_development",
     "for_tests",
-    "for_trial",
     "functions_in",
     "given",
     "grows",

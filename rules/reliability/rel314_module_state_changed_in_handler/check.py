@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
-from backendlint.api import Fn, Hit, Project, Span, Step, for_development, for_trial, object_root, runs_by_hand
+from backendlint.api import Fn, Hit, Project, Span, Step, for_development, object_root, runs_by_hand
 
 from .contents import keeps_clients, keeps_sent, of_process, reads_first
 from .filling import fills, keeps_foreign, keeps_results, made_anew, made_before, made_of_key, of_few_keys
@@ -62,7 +62,7 @@ def _consequence(fn: Fn, span: Span, block: int, name: str, how: str) -> str:
 def _of_each(project: Project, fn: Fn, span: Span, block: int, name: str, how: str) -> bool:
     """Whether each process may well have its own: what only tests fill, caches, tables that are filled when first needed, clocks, what is
     under way in the process, and whatever nothing of a client's is kept in."""
-    if any(for_trial(fn, vid) for vid in written_at(fn, span)):
+    if any(project.literals.for_trial(fn, vid) for vid in written_at(fn, span)):
         return True
     if _advice(name, how) or not keeps_sent(project, fn, span, block, name, how) or mirrors(project, fn, name, how):
         return True
