@@ -101,7 +101,7 @@ def judge(project: Project, route: Route, given: list[Answer]) -> Iterator[tuple
     method = route.methods[0]
     found = [answer for answer in given if not answer.failed and not answer.special and not answer.unsaid]
     sets_status = any(store.name == "status_code" for store in route.handler.facts.stores)
-    if sets_status:
+    if sets_status or writes_out(project, route.handler):
         return
     silent = not found and ends_without_answer(route.handler, given)
     judged: list[Answer | None] = [None] if silent else [*found]
@@ -134,6 +134,21 @@ def judge(project: Project, route: Route, given: list[Answer]) -> Iterator[tuple
             body = "answers 204 No Content with a body, which is dropped or breaks the connection; answer 200."
             empty = EMPTY if route.framework in DROPPING else SENT
             yield place, empty if answer.keys == () else body, True
+
+
+def writes_out(project: Project, fn: Fn) -> bool:
+    """Whether it answers by calls of the object that handles the request (`self.finish(...)`), and not by what it returns."""
+    if fn.cls is None or fn.kind == "staticmethod":
+        return False
+    returned = set(map(fn.unguarded, fn.returned))
+    own = (
+        call
+        for call in fn.calls
+        if (func := fn.value(call.func))[0] == "attr"
+        and fn.unguarded(func[1]) == ("param", 0)
+        and fn.value(call.value) not in returned
+    )
+    return any(model.response is not None and not model.exits for call in own for model in project.models(fn, call))
 
 
 def only_reads(project: Project, fn: Fn) -> bool:
@@ -218,7 +233,7 @@ def creations(project: Project, route: Route) -> list[Span] | None:
         if (adds(write) or (write.op == "save" and not updates(write, chain)))
         and (
             named
-            or singular(snake(write.entity.rpartition(".")[2])) == own
+            or (write.entity and singular(snake(write.entity.rpartition(".")[2])) == own)
             or (unknown and adds(write) and not write.entity and not chain)  # whatever `schema.load(data)` made
         )
     ]

@@ -7,6 +7,7 @@ from building import build
 
 from backendlint.project.model import Project
 from backendlint.project.routes import Route
+from backendlint.project.routes.model import UNKNOWN
 from backendlint.project.routes.paths import join, normal, parameters
 
 
@@ -505,6 +506,32 @@ def test_extensions_are_put_into_blueprints() -> None:
         ("GET /api/v1/orders/{id}", "app"),
         ("GET /lines", "app"),
     ]
+
+
+def test_a_namespace_lies_below_its_name_and_a_mount_may_say_another_prefix() -> None:
+    project = build(
+        app="from flask import Blueprint, Flask\nfrom flask_restx import Api, Namespace, Resource\napp = Flask(__name__)\n"
+        "api = Api(app, prefix='/api')\nboats = Namespace('boats', description='Ferries')\ncrew = Namespace('crew', path='/people')\n"
+        "ports = Namespace('ports')\n@boats.route('')\n@crew.route('')\n@ports.route('')\nclass All(Resource):\n"
+        "    def get(self): ...\napi.add_namespace(boats)\napi.add_namespace(crew)\napi.add_namespace(ports, '/harbours')\n"
+        "pages = Blueprint('pages', __name__, url_prefix='/pages')\n@pages.route('/tides')\ndef tides(): ...\n"
+        "app.register_blueprint(pages, url_prefix='/web')\n",
+    )
+    assert sorted({route.path for route in project.routes}) == [
+        "/api/boats",
+        "/api/harbours",
+        "/api/people",
+        "/web/tides",
+    ]
+
+
+def test_paths_of_settings_are_cut_as_the_code_says() -> None:
+    project = build(
+        settings="LOGIN = '/api/login'\nimport os\nELSEWHERE = os.environ['PAGE']\n",
+        urls="from django.urls import path\nfrom settings import ELSEWHERE, LOGIN\ndef sign_in(request): ...\n"
+        "def other(request): ...\nurlpatterns = [path(LOGIN.lstrip('/'), sign_in), path(ELSEWHERE.lstrip('/'), other)]\n",
+    )
+    assert [route.path for route in project.routes] == ["/api/login", f"/{UNKNOWN}"]
 
 
 def test_nested_routers_and_applications_below_django_paths() -> None:

@@ -340,6 +340,8 @@ class App:
     error_handlers: Arg | None = None
     inside: Arg | None = None
     """The application or router that it puts itself in (`Api(blueprint)`)."""
+    name: Arg | None = None
+    """Stands for the prefix where that is left out: `Namespace("orders")` lies below `/orders`."""
     item: Arg | None = None
     """Names the parameter of one item after the prefix: `lookup="order"` makes it `orders/{order_pk}`."""
     above: Arg | None = None
@@ -355,6 +357,8 @@ class Mount:
     dependencies: Arg | None = None
     into: Arg | None = None
     """What takes the child, where it is not the receiver (`api.init_app(app)`, with the receiver as `child`)."""
+    instead: bool = False
+    """The prefix stands instead of the child's own, and is not put before it."""
 
 
 @dataclass(slots=True)

@@ -53,6 +53,8 @@ class _Way:
     inner: Location | None = None
     hidden: bool = False
     mounts: tuple[tuple[Fn, Call], ...] = ()
+    instead: bool = False
+    """The mount's prefix stands instead of the router's own."""
 
 
 class RouteTable:
@@ -116,6 +118,7 @@ class RouteTable:
                 dependencies=way.dependencies + tuple(listed(self.project, mounted.fn, mounted.dependencies)),
                 hidden=way.hidden or mounted.hidden,
                 mounts=(*way.mounts, (mounted.fn, mounted.call)) if mounted.call is not None else way.mounts,
+                instead=mounted.instead,
             )
             self._walk(child, further, (*seen, holder.origin.key))
 
@@ -125,7 +128,7 @@ class RouteTable:
             return way
         fn, call = holder.origin.fn, holder.call
         made = self._constructed(fn, call)
-        prefix = self._prefix(holder, made) if holder.app.role != "application" else ""
+        prefix = self._prefix(holder, made) if holder.app.role != "application" and not way.instead else ""
         vids = tuple(arguments(call, holder.app.dependencies)) if holder.app.dependencies else ()
         middlewares = tuple(arguments(call, holder.app.middlewares)) if holder.app.middlewares else ()
         hooks = tuple(holder.hooks) + tuple(middleware(self.project, fn, middlewares))
@@ -151,6 +154,7 @@ class RouteTable:
         if app is None or app.prefix is None or call is None:
             return ""
         prefix = self.registrations.reading.text(fn, call, app.prefix) or self._always(made, app.prefix)
+        prefix = prefix or self.registrations.reading.text(fn, call, app.name)
         named = self.registrations.reading.text(fn, call, app.item)
         if not named:
             return prefix

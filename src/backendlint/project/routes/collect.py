@@ -17,7 +17,7 @@ from backendlint.project.routes.forwarded import Forwarding
 from backendlint.project.routes.holders import Holder, Key, Mounted, is_hidden
 from backendlint.project.routes.injected import Injected
 from backendlint.project.routes.lent import lent
-from backendlint.project.routes.model import Entry, Origin
+from backendlint.project.routes.model import UNKNOWN, Entry, Origin
 from backendlint.project.routes.origins import Origins
 from backendlint.project.routes.reading import Reading
 from backendlint.project.routes.registering import SAYING, Registering, models_of, overridden, registering
@@ -383,7 +383,8 @@ class Registrations:
             if key != holder.origin.key:
                 at = (use.outermost.caller, use.outermost.call) if use is not None else None
                 hidden = is_hidden(fn, call)
-                holder.mounts.append(Mounted(key, prefix, fn, dependencies, hidden=hidden, call=call, use=at))
+                instead = mount.instead and bool(prefix) and UNKNOWN not in prefix
+                holder.mounts.append(Mounted(key, prefix, fn, dependencies, "braces", hidden, call, at, instead))
 
     def _children(self, fn: Fn, call: Call, child: Arg) -> Iterator[Key]:
         if child.receiver:

@@ -28,6 +28,8 @@ class Mounted:
     call: Call | None = None
     use: tuple[Fn, Call] | None = None
     """Where that call stands in a helper: the call of the helper."""
+    instead: bool = False
+    """The prefix stands instead of the child's own."""
 
     @property
     def at(self) -> tuple[str, Span]:

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from backendlint.project.model import Project
 
 
+_CUTTING = frozenset({"strip", "lstrip", "rstrip", "removeprefix", "removesuffix"})
 _VERBS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
 
 
@@ -51,9 +52,20 @@ class Reading:
             return "".join(self.path(fn, part, known) for part in value[2:4])
         if value[0] == "call":  # _("articles/"), re.compile(...)
             call = fn.facts.calls[value[1]]
-            if len(call.args) == 1 and isinstance(fn.const(call.args[0]), str):
-                return str(fn.const(call.args[0]))
+            given = fn.const(call.args[0]) if len(call.args) == 1 else None
+            name = fn.callee_name(call)
+            if isinstance(given, str) and name in _CUTTING:
+                func = fn.value(call.func)
+                whole = self.path(fn, func[1], known) if func[0] == "attr" else self._named(fn, str(func[-1]))
+                return UNKNOWN if UNKNOWN in whole else str(getattr(whole, name)(given))
+            if isinstance(given, str):
+                return given
         return UNKNOWN
+
+    def _named(self, fn: Fn, dotted: str) -> str:
+        """The text of the variable of which a method is called (`PREFIX.lstrip("/")`)."""
+        owner, vid = variable(self.project, fn, dotted.rpartition(".")[0]) or (fn, -1)
+        return self.path(owner, vid) if vid >= 0 else UNKNOWN
 
     def methods(self, fn: Fn, call: Call | None, route: RouteModel) -> tuple[str, ...]:
         """HTTP methods that a registration names."""

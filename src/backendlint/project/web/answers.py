@@ -128,8 +128,14 @@ def _with_status(
         headers = items[2] if len(items) == 3 else -1
         for inner in bodies:
             yield inner._replace(status=status, headers=headers if headers >= 0 else inner.headers)
-    elif bodies and all(item.shape == "dict" or item.made for item in bodies):  # with a status that is not known
+    elif not _headers(frame.fn, said):  # with a status that is not known (`return reply, code`)
         yield from (item._replace(unsaid=True) for item in bodies)
+
+
+def _headers(fn: Fn, vid: Vid) -> bool:
+    """`return body, {"X-Total": total}`, and what is no status at all."""
+    value = fn.unguarded(vid)
+    return value[0] in ("dict", "list", "tuple", "set", "fmt", "const")
 
 
 def _sent(project: Project, fn: Fn, vid: Vid) -> str:
