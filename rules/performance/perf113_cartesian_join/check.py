@@ -40,7 +40,12 @@ def _statement(statement: SqlStatement) -> Iterator[Hit]:
     if statement.tree is None or statement.partial:
         return
     for scope in sql.scopes(statement.tree, statement.schema):
-        if len(scope.sources) > 1 and not isinstance(scope.node, exp.Insert) and not scope.opaque and not scope.merged:
+        if (
+            len(scope.sources) > 1
+            and not isinstance(scope.node, exp.Insert | exp.Merge)
+            and not scope.opaque
+            and not scope.merged
+        ):
             hit = _judge(statement, scope)
             if hit is not None:
                 yield hit
@@ -79,10 +84,13 @@ def _judge(statement: SqlStatement, scope: sql.Scope) -> Hit | None:
 
 
 def _wanted(node: exp.Expression) -> bool:
-    """True for an explicit CROSS JOIN, a lateral or natural one."""
+    """True for an explicit CROSS JOIN, a lateral or natural one, and one `ON true`."""
     join = node.parent
     return isinstance(join, exp.Join) and (
-        join.kind == "CROSS" or bool(join.args.get("method")) or isinstance(node, exp.Lateral)
+        join.kind == "CROSS"
+        or bool(join.args.get("method"))
+        or isinstance(node, exp.Lateral)
+        or join.args.get("on") == exp.true()
     )
 
 
@@ -114,6 +122,9 @@ def _aliases(statement: SqlStatement, condition: exp.Expression, scope: sql.Scop
     if len({column.sql() for column in columns}) < 2 and not any(statement.is_hole(column.name) for column in columns):
         return []  # `x.a = :a`, or by a slip `x.a = x.a`: it narrows, but connects nothing
     for column in columns:
+        if (struct := scope.struct_of(column)) is not None:
+            found.append(struct.alias.lower())
+            continue
         if column.table:
             if column.table.lower() in scope.sources:
                 found.append(column.table.lower())

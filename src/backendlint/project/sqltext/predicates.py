@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
@@ -200,10 +201,14 @@ def narrowed(found: list[Condition], but: Condition | None = None) -> bool:
     return False
 
 
+_KEY = re.compile(r"(^|_)(id|pk|uuid|guid|token|key|num|no|nr|number|identifier)$")
+"""Columns of tables whose definition is not known that may well lead an index: an item's own name or number."""
+
+
 def _leading(condition: Condition) -> bool:
     """Whether the column leads an index, or may well."""
     assert condition.column is not None
     name = condition.column.name.lower()
     if condition.table is None:
-        return name in {"id", "pk", "uuid"} or name.endswith("_id")
+        return _KEY.search(name) is not None
     return condition.table.kind == "view" or finds_few(condition.table, name)

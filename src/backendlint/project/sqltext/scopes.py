@@ -73,6 +73,8 @@ class Scope:
         name, qualifier = column.name, column.table
         if HOLE.search(name) or HOLE.search(qualifier) or name.lower() in SYSTEM_COLUMNS:
             return Found("open")
+        if (owner := self.struct_of(column)) is not None:
+            return Found("open", owner)
         if self._is_set(column):
             return _in_source(next(iter(self.sources.values())), name)
         found = self._qualified(qualifier, name) if qualifier else self._plain(name)
@@ -80,6 +82,11 @@ class Scope:
             near = [source for source in self._joined_before(column) if source.has(name)]
             return _in_source(near[0], name) if len(near) == 1 else found
         return found
+
+    def struct_of(self, column: exp.Column) -> Source | None:
+        """The source of whose column this is a field (BigQuery's `orders.payload.customer.id`)."""
+        first = column.parts[0].name.lower()
+        return self.sources.get(first) if len(column.parts) > 2 and column.table.lower() not in self.sources else None
 
     def _joined_before(self, column: exp.Column) -> list[Source]:
         """The sources that the condition of a join may name: what is joined further down is not there yet (SQL-92, 7.5)."""
