@@ -126,6 +126,8 @@ def serves(project: Project, fn: Fn, depth: int = 4) -> bool:
     callers = [edge.caller for edge in project.graph.callers(fn)]
     callers = callers or [item for item in project.functions_of(fn.file) if passes_on(item, fn)]
     if not callers:
+        if fn.cls is None and not fn.facts.decorators:
+            return False  # nothing calls it: somebody does, from a shell
         return imported_to_serve(project, fn.file, NEAR if fn.cls is not None else 0)
     return depth > 0 and any(caller is not fn and serves(project, caller, depth - 1) for caller in callers)
 
@@ -207,6 +209,12 @@ def serves_logging(project: Project, fn: Fn, depth: int = 3) -> bool:
     )
 
 
+def sets_logging_up(project: Project, fn: Fn) -> bool:
+    """Until it is done there is no log to write to, and where it fails there will be none."""
+    models = (model for call in fn.calls for model in project.models(fn, call))
+    return any(model.observability == "logging" and not model.returns for model in models)
+
+
 def begins_line_anew(fn: Fn, call: Call) -> bool:
     """A progress line of a terminal: `print(f"\\r{done} of {total}")`, `write("%d done\\r" % done)`."""
     first, last = (str(fn.const(_end_of(fn, call.args[0], end))) if call.args else "" for end in (0, -1))
@@ -242,7 +250,12 @@ def by_intention(project: Project, fn: Fn, call: Call) -> bool:
         return True
     if part_of_a_stream(project, fn) or begins_line_anew(fn, call) or answers_command_line(project, fn):
         return True
-    if serves_logging(project, fn) or ends_the_program(project, fn, call) or stands_in(fn, call):
+    if (
+        sets_logging_up(project, fn)
+        or serves_logging(project, fn)
+        or ends_the_program(project, fn, call)
+        or stands_in(fn, call)
+    ):
         return True
     return only_by_hand(project, fn) or for_tests(project, fn)
 

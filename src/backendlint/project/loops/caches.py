@@ -32,6 +32,8 @@ _CONFIGURED = re.compile(
 """Names of keys of which there are as many as a program, or its operators, write down."""
 _ADDRESS = re.compile(r"(^|_)(ur[il]|base|host|port|addr|address|endpoint|dsn|target|server|site)$", re.IGNORECASE)
 """Of what a connection leads to."""
+_POINTER = re.compile(r"(^|_)(id|pk|uuid|key)$")
+"""Attributes by which something is found again."""
 FEW = 8
 """So few entries of a shared cache keep no crowd of objects alive, but push each other out."""
 _SOURCES = frozenset({"db", "db-read", "http", "grpc", "cloud", "search"})
@@ -83,7 +85,7 @@ class Caches:
             span = fn.decorator_span(vid)
             own = fn.cls is not None and fn.kind == "method" and not self._one_for_all(fn.cls)
             if own and not self._passes_cache(home, vid):
-                sure = self._endless(home, vid, cache) or fn in self.project.in_request
+                sure = self._endless(home, vid, cache) or self._of_requests(fn)
                 sure = sure and not only_by_hand(self.project, fn)  # the process ends with its one object
                 size = self._size(home, vid, cache)
                 yield CacheUse(fn, span, "method" if size is None else "shared", fn.name, sure, size or 0)
@@ -109,6 +111,14 @@ class Caches:
             edge.caller.is_module or (edge.call is not None and first_time_only(edge.caller, edge.call))
             for edge in served
         )
+
+    def _of_requests(self, fn: Fn) -> bool:
+        """Whether requests call the method, of objects that are not all made before there are any."""
+        maker = fn.cls.methods.get("__init__") if fn.cls is not None else None
+        makers = [edge.caller for edge in self.project.graph.callers(maker)] if maker is not None else []
+        served = [caller for caller in makers if not for_tests(self.project, caller)]
+        requests = self.project.in_request
+        return fn in requests and (not served or any(caller in requests for caller in served))
 
     def _passes_cache(self, home: Fn, vid: Vid) -> bool:
         """`cached(cache=TTLCache(...))`: the cache has bounds of its own."""
@@ -179,6 +189,7 @@ class Caches:
                 self._many_keys(fn, keys)
                 and says
                 and not self._state(fn, site.call, keys)
+                and not self._points(fn, site.call)
                 and not self._counts_up(fn, keys)
                 and not self._forgotten.drops(fn, keys)
             )
@@ -229,6 +240,12 @@ class Caches:
             for site in self.project.effects.direct(other)
             if site.model.cache is not None and site.model.cache.role == "set"
         )
+
+    @staticmethod
+    def _points(fn: Fn, call: Call) -> bool:
+        """`cache.set(key, account.id, timeout=None)`: which one it was, and no copy that goes stale."""
+        value = fn.unguarded(call.args[1]) if len(call.args) > 1 else ("",)
+        return value[0] == "attr" and _POINTER.search(str(value[2])) is not None
 
     @staticmethod
     def _constant(fn: Fn, call: Call) -> object:

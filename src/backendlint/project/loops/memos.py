@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
@@ -22,6 +23,8 @@ _SETTINGS = ("django.conf.settings.", "os.environ")
 _REGISTERED = ("django.apps.apps.",)
 """What knows the parts that a program is put together of."""
 _SAME = ("guard", "conv", "await")
+_CONFIG = re.compile(r"(^|[._])(config|settings|conf|cfg|environ)\.(get|value|\w*setting|\w*option)$", re.IGNORECASE)
+"""Asks for a setting by its name: `config.get("cache.prices.key", "PRICES")`."""
 _MADE_OF = frozenset("format lower upper strip encode decode get value".split())
 """Methods whose result is one of few where their object and their arguments are."""
 _PLAIN = frozenset({"builtins.str", "builtins.int", "builtins.tuple", "builtins.type", "builtins.id"})
@@ -270,7 +273,9 @@ def _called(project: Project, fn: Fn, value: Value, depth: int) -> bool:
     func = fn.facts.values[call.func]
     if any(model.env is not None for model in project.models(fn, call)):
         return True
-    if func[0] == "attr" and func[2] in _MADE_OF:
+    if func[0] == "name" and _CONFIG.search(str(func[1])):
+        parts = list(call.passed)
+    elif func[0] == "attr" and func[2] in _MADE_OF:
         parts = [func[1], *call.passed]
     elif {ref.name for ref in project.callees(fn, call)} & _PLAIN:
         parts = list(call.passed)
