@@ -92,7 +92,9 @@ def watched(project: Project, location: Location, library: str, healthy: list[Ro
     """Whether the application made there has one of the probes, as far as it is known which has which."""
     own = {route.framework for route in project.routes if route.app and route.app.location == location}
     return any(
-        probe.app.location == location if own and probe.app is not None else probe.framework in (own or {library})
+        any(app.location == location for app in (probe.app, *probe.also))
+        if own and probe.app is not None
+        else probe.framework in (own or {library})
         for probe in healthy
     )
 

@@ -148,7 +148,9 @@ def writes_out(project: Project, fn: Fn) -> bool:
         and fn.unguarded(func[1]) == ("param", 0)
         and fn.value(call.value) not in returned
     )
-    return any(model.response is not None and not model.exits for call in own for model in project.models(fn, call))
+    bases = project.hierarchy.library_bases(fn.cls)
+    named = (project.libraries.call(f"{base}.{fn.callee_name(call)}") for call in own for base in bases)
+    return any(model is not None and model.response is not None and not model.exits for model in named)
 
 
 def only_reads(project: Project, fn: Fn) -> bool:

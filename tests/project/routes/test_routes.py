@@ -525,6 +525,18 @@ def test_a_namespace_lies_below_its_name_and_a_mount_may_say_another_prefix() ->
     ]
 
 
+def test_two_applications_may_include_one_router() -> None:
+    project = build(
+        shared="from fastapi import APIRouter\nrouter = APIRouter()\n@router.get('/health')\ndef health(): ...\n",
+        shop="from fastapi import FastAPI\nimport shared\napp = FastAPI()\napp.include_router(shared.router)\n",
+        depot="from fastapi import FastAPI\nimport shared\ndef create_app():\n    app = FastAPI()\n    mount(app)\n    return app\n"
+        "def mount(app):\n    app.include_router(shared.router)\n",
+    )
+    (route,) = project.routes
+    assert route.app is not None
+    assert {item.location.path for item in (route.app, *route.also)} == {"depot.py", "shop.py"}
+
+
 def test_paths_of_settings_are_cut_as_the_code_says() -> None:
     project = build(
         settings="LOGIN = '/api/login'\nimport os\nELSEWHERE = os.environ['PAGE']\n",

@@ -65,7 +65,7 @@ class RouteTable:
         self.registrations = Registrations(project)
         self.applications: list[Application] = []
         self.routes: list[Route] = []
-        self._walked: set[tuple[Key, str]] = set()
+        self._walked: set[tuple[Key | None, Key, str]] = set()
         holders = self.registrations.holders
         children = {mounted.child for holder in holders.values() for mounted in holder.mounts}
         roots = [holder for key, holder in holders.items() if key not in children]
@@ -79,7 +79,9 @@ class RouteTable:
         found: dict[tuple[object, ...], Route] = {}
         for order, route in enumerate(self.routes):
             route.order = order
-            found.setdefault((route.location, route.path, route.methods, route.action), route)
+            first = found.setdefault((route.location, route.path, route.methods, route.action), route)
+            if route.app is not None and route.app is not first.app:
+                first.also.append(route.app)
         return sorted(found.values(), key=lambda route: (route.location, route.path, route.methods))
 
     def _application(self, holder: Holder) -> Application | None:
@@ -97,7 +99,7 @@ class RouteTable:
         return "application"
 
     def _walk(self, holder: Holder, way: _Way, seen: tuple[Key, ...]) -> None:
-        place = (holder.origin.key, join(*way.prefixes))
+        place = (way.app.origin.key if way.app is not None else None, holder.origin.key, join(*way.prefixes))
         if place in self._walked:  # the same paths again, by another branch of a condition
             return
         if holder.origin.key in seen or len(seen) > MAX_DEPTH or len(self.routes) > MAX_ROUTES:

@@ -122,6 +122,8 @@ class Route:
     """Models of the handler's (and class's) decorators."""
     hooks: tuple[Fn, ...] = ()
     """Middleware functions and before-request hooks that cover it."""
+    also: list[Application] = field(default_factory=list)
+    """Other applications that have it too."""
     prefixes: tuple[str, ...] = field(default=())
     order: int = 0
     """Position in which the application tries it."""
