@@ -104,8 +104,11 @@ def is_response(project: Project, route: Route, vid: int) -> bool:
     """An object that is a response already, also where headers were put into it since."""
     assert route.handler is not None
     value = route.handler.facts.values[vid] if vid >= 0 else ("",)
-    while value[0] in ("store", "mut", "guard"):
+    while value[0] in ("store", "setattr", "mut", "guard"):
         value = route.handler.facts.values[value[1]]
+    if value[0] == "param":  # that of the framework, which it fills itself
+        refs = project.resolver.param(route.handler, value[1])
+        return any(ref.kind == "libinst" and ref.name.endswith("Response") for ref in refs)
     if value[0] != "call":
         return False
     call = route.handler.facts.calls[value[1]]

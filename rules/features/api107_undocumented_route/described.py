@@ -13,6 +13,8 @@ DESCRIBES = re.compile(r"schema|swagger|openapi", re.IGNORECASE)
 TOLD = frozenset({"serializer_class", "get_serializer_class", "get_serializer", "schema", "swagger_schema"})
 """By which a generator finds it out, or is told to leave the view out."""
 VIEW = "rest_framework.views.APIView"
+BEFORE = frozenset({"dispatch", "initial"})
+"""Methods that run before the one that answers."""
 FEWEST = 5
 """Described views that show that the project writes its document so; three of four must be."""
 
@@ -51,6 +53,8 @@ def elsewhere(number: int, hit: Hit, others: str) -> str:
 
 
 def is_view(project: Project, route: Route) -> bool:
+    if route.handler is not None and route.handler.name in BEFORE:
+        return False  # what answers is a library's
     if route.cls is not None:
         return project.hierarchy.is_a(route.cls, VIEW)
     return any(model.route is not None and model.library == "drf" for model in route.decorators)

@@ -13,6 +13,8 @@ APPLY = re.compile(r"(^|_)(update|patch|modify|edit|apply|merge|values|change)(_
 SAME = ("attr", "item", "guard", "await", "mut", "store", "setattr", "elem")
 """A value that is, or is a part of, the first that it is made of."""
 CHANGES = re.compile(r"Update|Patch|Change|Edit|Partial|Modif")
+OLD = re.compile(r"pydantic[._]v1(\.|$)|\.root_validator$")
+"""Imports that only the first version of pydantic has, or stands for."""
 PARTIAL = "applies only the fields that are sent"
 
 
@@ -117,7 +119,21 @@ def optional_only(project: Project, cls: Cls) -> bool:
 
 def required_only(project: Project, cls: Cls) -> bool:
     found = fields(project, cls)
-    return len(found) > 1 and all(default_of(*field) is ... for field in found.values())
+    required = len(found) > 1 and all(default_of(*field) is ... for field in found.values())
+    return required and not (is_old(project, cls) and any(admits_none(item, name) for name, (item, _) in found.items()))
+
+
+def is_old(project: Project, cls: Cls) -> bool:
+    """Of pydantic's first version, where a field that may be None need not be sent."""
+    files = {item.owner.file.path: item.owner.file for item in project.hierarchy.mro(cls)}.values()
+    return any(OLD.search(item.target) for file in files for item in file.imports)
+
+
+def admits_none(cls: Cls, name: str) -> bool:
+    value = cls.owner.value(cls.facts.annotations[name])
+    if value[0] == "binop":
+        return any(cls.owner.const(vid) is None for vid in value[2:4])
+    return value[0] == "item" and cls.owner.dotted(value[1]).rpartition(".")[2] == "Optional"
 
 
 def looks_at_sent(project: Project, fn: Fn, depth: int = 3) -> bool:

@@ -406,6 +406,7 @@ def test_paths_of_every_syntax_look_alike() -> None:
     assert normal("/a/<int:b>/<c>", "angle") == "/a/{b}/{c}"
     assert normal(r"^a/(?P<b>\d+)/(?P<c>[-\w]+)/$", "regex") == "a/{b}/{c}/"
     assert normal(r"^(?P<a>\w+)/[^/]+/[a-z]{2}/$", "regex") == "{a}/[^/]+/[a-z]/"
+    assert normal(r"/a/(\d+)/(?:b|c)/(?P<d>x)/([a-z]+)?", "regex") == "/a/{?}/(?:b|c)/{d}/{?}"
     assert normal("/a/{b:path}", "braces") == "/a/{b}"
     assert [item.type for item in parameters(r"^a/(?P<b>\d+)/(?P<c>[-\w]+)/(?P<d>.*)$", "regex")] == ["int", "slug", ""]
     assert join("/api/", "/orders", "") == "/api/orders"

@@ -65,7 +65,7 @@ class RouteTable:
         self.registrations = Registrations(project)
         self.applications: list[Application] = []
         self.routes: list[Route] = []
-        self._walked: set[tuple[Key | None, Key, str]] = set()
+        self._walked: set[tuple[Location | None, Key, str]] = set()
         holders = self.registrations.holders
         children = {mounted.child for holder in holders.values() for mounted in holder.mounts}
         roots = [holder for key, holder in holders.items() if key not in children]
@@ -99,7 +99,7 @@ class RouteTable:
         return "application"
 
     def _walk(self, holder: Holder, way: _Way, seen: tuple[Key, ...]) -> None:
-        place = (way.app.origin.key if way.app is not None else None, holder.origin.key, join(*way.prefixes))
+        place = (way.app.location if way.app is not None else None, holder.origin.key, join(*way.prefixes))
         if place in self._walked:  # the same paths again, by another branch of a condition
             return
         if holder.origin.key in seen or len(seen) > MAX_DEPTH or len(self.routes) > MAX_ROUTES:

@@ -9,6 +9,8 @@ _ANGLE = re.compile(r"<(?:([^:<>]+):)?([A-Za-z_]\w*)>")
 _BRACES = re.compile(r"\{([A-Za-z_]\w*)(?::([^{}]*(?:\{[^{}]*\}[^{}]*)*))?\}")
 _COLON = re.compile(r":([A-Za-z_]\w*)")
 _NAMED = re.compile(r"\(\?P<([A-Za-z_]\w*)>")
+_UNNAMED = re.compile(r"(?<!\\)\((?!\?)(?:[^()\\]|\\.)*\)[?*+]?")
+"""`(\\d+)`: given to the handler by its place."""
 _TYPES = {
     "int": "int", "integer": "int", "float": "float", "uuid": "uuid", "slug": "slug", "number": "float", "any": "literal",
     "decimal": "decimal", "date": "date", "datetime": "date", "bool": "bool",
@@ -152,9 +154,9 @@ def _groups(path: str) -> list[tuple[str, str, int, int]]:
 def _from_regex(path: str) -> str:
     text, position = "", 0
     for name, _, start, end in _groups(path):
-        text += path[position:start] + "{" + name + "}"
+        text += _UNNAMED.sub("{?}", path[position:start]) + "{" + name + "}"
         position = end
-    text += path[position:]
+    text += _UNNAMED.sub("{?}", path[position:])
     text = re.sub(r"\\[AZzbB]|(?<!\[)\^|\$|\{\d+(?:,\d*)?\}", "", text)
     return re.sub(r"\\(.)", r"\1", text).replace("/?", "/")
 
