@@ -11,8 +11,8 @@ _STEMS = (
     r"page|module|bracket|tag|label|group|link|menu|section|theme|widget|provider|source|storage|path|hint|topic|audience|"
     r"migration|metadata|schema|region|timezone|unit|template|environment|classification|severit|priorit"
 )
-_SMALL = re.compile(rf"{_STEMS}|(?:^|_)states?$", re.IGNORECASE)
 _SMALL_WORD = re.compile(rf"(?:sub|user|work)?(?:{_STEMS})(?:e?s|y|ies)?")
+_COMPOUND = re.compile(rf"([a-z]+)(?:{_STEMS})(?:e?s|y|ies)?")
 _STATES = (("state",), ("states",))
 _GROWING = frozenset(
     """
@@ -40,12 +40,21 @@ _HAPPENING = frozenset(
 
 
 def stays_small(name: str) -> bool:
-    """Whether a table's or model's name tells that it has few rows for good: in a class one of its words, so no `Resource` is a
-    source; in a table any part, which may be a word that nothing sets apart (`shop_ordertype`)."""
-    if name.islower():
-        return _SMALL.search(name) is not None
+    """Whether a table's or model's name tells that it has few rows for good: one of its words, so no `Resource` is a source and no
+    `pilotage_order` a tag; in a table also behind what nothing sets apart (`shop_ordertype`). Of what happens there are many,
+    also where it happens to something of which there are few: `PageView`."""
     words = identifier_words(name)
-    return words in _STATES or any(map(_SMALL_WORD.fullmatch, words))
+    if not words or _singular(words[-1]) in _HAPPENING:
+        return False
+    if words in _STATES or (name.islower() and words[-1:] in _STATES):
+        return True
+    return any(_SMALL_WORD.fullmatch(word) or (name.islower() and _is_compound(word)) for word in words)
+
+
+def _is_compound(word: str) -> bool:
+    """`ordertype`, `usergroups`: a thing of which there are many, and what there are few of."""
+    found = _COMPOUND.fullmatch(word)
+    return found is not None and _singular(found[1]) in _GROWING
 
 
 def accumulates(name: str) -> bool:
