@@ -538,6 +538,22 @@ def test_two_applications_may_include_one_router() -> None:
     assert {item.location.path for item in (route.app, *route.also)} == {"depot.py", "shop.py"}
 
 
+def test_methods_that_a_decorator_of_its_own_lets_through() -> None:
+    project = build(
+        guards="import functools\ndef endpoint(*methods, scope=None):\n    def decorate(view):\n        @functools.wraps(view)\n"
+        "        def wrapper(request, *args):\n            if request.method not in methods:\n                answer = refuse(405)\n"
+        "                return answer\n            return view(request, *args)\n        return wrapper\n    return decorate\n"
+        "def post_only(view):\n    def wrapper(request):\n        if request.method != 'POST':\n            return refuse(405)\n"
+        "        return view(request)\n    return wrapper\ndef cached(view):\n    def wrapper(request):\n"
+        "        if request.method != 'GET':\n            return view(request)\n        return found(request)\n    return wrapper\n"
+        "def refuse(status): ...\n",
+        urls="from django.urls import path\nfrom guards import cached, endpoint, post_only\n@endpoint('GET', 'HEAD', scope='crew')\n"
+        "def boats(request): ...\n@post_only\ndef sail(request): ...\n@cached\ndef tides(request): ...\n"
+        "urlpatterns = [path('boats', boats), path('sail', sail), path('tides', tides)]\n",
+    )
+    assert sorted(route.label for route in project.routes) == ["ANY /tides", "GET|HEAD /boats", "POST /sail"]
+
+
 def test_paths_of_settings_are_cut_as_the_code_says() -> None:
     project = build(
         settings="LOGIN = '/api/login'\nimport os\nELSEWHERE = os.environ['PAGE']\n",

@@ -30,6 +30,7 @@ from backendlint.project.routes.model import Application, Entry, Origin, Route, 
 from backendlint.project.routes.ownrouters import routed_actions
 from backendlint.project.routes.params import injections, path_params, signature_params
 from backendlint.project.routes.paths import join, normal, parameters
+from backendlint.project.routes.restricting import makes_view, restricted
 from backendlint.project.routes.status import status_of
 
 if TYPE_CHECKING:
@@ -201,7 +202,7 @@ class RouteTable:
             cls = self.project.classes.get(ref.name) if ref.kind in ("class", "inst") else None
             if fn is not None:
                 made = True
-                yield self._route(entry, way, fn, fn.cls, "", self._restricted(fn, entry.methods), entry.path)
+                yield self._route(entry, way, fn, fn.cls, "", restricted(self, fn, entry.methods), entry.path)
             elif cls is not None:
                 made = True
                 yield from self._class_routes(entry, way, cls)
@@ -275,22 +276,6 @@ class RouteTable:
         made.location = home.place(decoration.vid)
         return made
 
-    def _restricted(self, fn: Fn, methods: tuple[str, ...]) -> tuple[str, ...]:
-        """Methods by decorators such as `@require_POST` and `@api_view(["GET"])`."""
-        for item, model in self.decorators(fn):
-            if model.methods:
-                return tuple(name.upper() for name in model.methods)
-            if model.methods_arg is not None and item.call is not None:
-                reading = self.registrations.reading
-                vids = arguments(item.call, model.methods_arg)
-                named = tuple(name.upper() for vid in vids for name in reading.texts(item.fn, vid))
-                return named or methods
-            if model.route is not None and _makes_view(model):
-                found = self.registrations.reading.methods(item.fn, item.call, model.route)
-                if found:
-                    return found
-        return methods
-
     def decorators(self, fn: Fn) -> Iterator[tuple[Decoration, DecoratorModel]]:
         """Modelled decorators of a function."""
         for vid in fn.facts.decorators:
@@ -309,7 +294,7 @@ class RouteTable:
         above = () if self._replaces(entry) else way.dependencies
         dependencies = (*above, *self._own_dependencies(entry), *self._injected(fn))
         decorators = list(self.decorators(fn)) if fn else []
-        views = (item for item, model in decorators if _makes_view(model) and not entry.decorator)
+        views = (item for item, model in decorators if makes_view(model) and not entry.decorator)
         return Route(
             methods=methods,
             path=join(*prefixes, own),
@@ -453,11 +438,6 @@ def _registering(entry: Entry) -> Iterator[tuple[Fn, Call]]:
         yield entry.fn, entry.call
     if entry.through is not None:
         yield entry.through
-
-
-def _makes_view(model: DecoratorModel) -> bool:
-    """`@api_view(["GET"])`: the path is registered elsewhere."""
-    return model.route is not None and model.route.path is None and model.route.detail is None
 
 
 def _sub(path: str, sub: str) -> str:
