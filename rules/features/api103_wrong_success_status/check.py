@@ -31,7 +31,10 @@ from backendlint.api import (
 
 BEFORE = r"_?((api|rest|v\d+|handle)_)*"
 """What some write before the name of each handler."""
-CREATE = re.compile(BEFORE + r"(create|add|insert|register|new|place|post|clone|duplicate|copy)(_|$)", re.IGNORECASE)
+CREATE = re.compile(
+    BEFORE + r"(create|add|insert|register|new|place|post|clone|duplicate|copy)(_|$)|[a-z]+(_[a-z]+)?_create$",
+    re.IGNORECASE,
+)
 MAKING = frozenset({"new", "create", "add"})
 """What a path says after the thing that is made: `/rooms/new/`."""
 POSTED = re.compile(BEFORE + r"(post|clone|duplicate|copy)(_|$)", re.IGNORECASE)
@@ -235,7 +238,7 @@ def creations(project: Project, route: Route) -> list[Span] | None:
         if (adds(write) or (write.op == "save" and not updates(write, chain)))
         and (
             named
-            or (write.entity and singular(snake(write.entity.rpartition(".")[2])) == own)
+            or is_named(write, own)
             or (unknown and adds(write) and not write.entity and not chain)  # whatever `schema.load(data)` made
         )
     ]
@@ -244,6 +247,12 @@ def creations(project: Project, route: Route) -> list[Span] | None:
     )
     said = named and not POSTED.match(route.name) and not changes and len(new) == len(reached)
     return found if found or (said and stores(project, route.handler)) else None
+
+
+def is_named(write: Write, own: str) -> bool:
+    """Whether the path names what is written: `/items` a `KitItem`."""
+    entity = singular(snake(write.entity.rpartition(".")[2]))
+    return bool(write.entity) and (entity == own or (write.creates and bool(own) and entity.endswith(f"_{own}")))
 
 
 def takes_twice(project: Project, fn: Fn) -> bool:

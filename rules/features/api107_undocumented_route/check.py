@@ -4,7 +4,7 @@ import re
 from collections import defaultdict
 from collections.abc import Iterator
 
-from backendlint.api import Hit, Location, Project, Route, answers, is_signed, told_once
+from backendlint.api import Fn, Hit, Location, Project, Route, answers, is_signed, told_once
 
 from .described import undescribed
 
@@ -83,7 +83,7 @@ def has_model(project: Project, route: Route) -> bool:
     """A declared result, or none to declare."""
     fn = route.handler
     assert fn is not None
-    if route.body_model is not None or fn.facts.returns_annotation >= 0 or route.status == 204:
+    if route.body_model is not None or route.status == 204 or says_something(fn):
         return True
     found = [answer for answer in answers(project, fn) if not answer.failed]
     if not found and all(item.value < 0 for item in fn.facts.returns):
@@ -98,6 +98,12 @@ def has_model(project: Project, route: Route) -> bool:
     if found and all(answer.special or answer.shape == "none" for answer in found):
         return True
     return bool(found) and all(is_response(project, route, item.value) for item in fn.facts.returns)
+
+
+def says_something(fn: Fn) -> bool:
+    """`-> Any` is as good as nothing."""
+    vid = fn.facts.returns_annotation
+    return vid >= 0 and (fn.parent or fn).dotted(vid).rpartition(".")[2] != "Any"
 
 
 def is_response(project: Project, route: Route, vid: int) -> bool:

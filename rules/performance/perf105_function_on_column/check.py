@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Iterator
 from dataclasses import replace
 from functools import partial
@@ -66,6 +67,10 @@ def check(project: Project) -> Iterator[Hit]:
             yield from _statement(statement)
     narrowed = sql.Narrowed(project)
     years = {(use.fn.fqn, use.query, use.column.name) for use in project.data.uses if use.how == "year"}
+    equal: defaultdict[tuple[object, ...], set[str]] = defaultdict(set)
+    for use in project.data.uses:
+        if use.how == "eq" and not use.function:
+            equal[use.fn.fqn, use.query, use.table.name].add(use.column.name.lower())
     told: set[tuple[str, str, str, str]] = set()
     together: dict[tuple[str, str], list[Hit]] = {}
     columns: dict[tuple[str, ...], list[Hit]] = {}
@@ -73,7 +78,11 @@ def check(project: Project) -> Iterator[Hit]:
         function = use.function or _DJANGO.get(use.how, "") if use.framework == "django" else _orm_function(use)
         if use.framework == "django" and use.how == "iexact" and project.data.dialect in LIKE:
             continue
-        if function not in _REMEDIES or use.how in {"order", "shown"} or use in narrowed:
+        if function not in _REMEDIES or use.how in {"order", "shown"}:
+            continue
+        if use in narrowed and not sql.cut_off(
+            use.table, use.column.name, equal[use.fn.fqn, use.query, use.table.name]
+        ):
             continue
         if (use.fn.fqn, use.query, use.column.name) in years:
             continue  # Django asks for a year by a range, and the month then of those rows
@@ -121,7 +130,9 @@ def _statement(statement: SqlStatement) -> Iterator[Hit]:
                 or condition.kind not in {"eq", "range", "in", "like"}
             ):
                 continue
-            if statement.is_hole(condition.column.name) or sql.narrowed(found, condition) or _anywhere(condition):
+            if statement.is_hole(condition.column.name) or _anywhere(condition):
+                continue
+            if sql.narrowed(found, condition) and not _cut_off(found, condition):
                 continue
             function = _function(condition.wrapper)
             if function not in _REMEDIES or (condition.source is not None and sql.is_system(condition.source)):
@@ -139,6 +150,20 @@ def _statement(statement: SqlStatement) -> Iterator[Hit]:
             hit = _condition(statement, condition, function)
             aside = small or _seldom(statement.project, statement.function)
             yield replace(hit, profile="strict") if aside else hit
+
+
+def _cut_off(found: list[sql.Condition], condition: sql.Condition) -> bool:
+    """Whether the function keeps an index that the other conditions begin from being used to its end."""
+    equal = {
+        item.column.name.lower()
+        for item in found
+        if item.kind == "eq" and item.wrapper is None and item.column is not None and item.table is condition.table
+    }
+    return (
+        condition.table is not None
+        and condition.column is not None
+        and sql.cut_off(condition.table, condition.column.name, equal)
+    )
 
 
 def _anywhere(condition: sql.Condition) -> bool:

@@ -59,13 +59,16 @@ class PerCall:
     def _beside(self, fn: Fn, call: Call, cls: ClassModel) -> str:
         """The attribute whose HTTP client other methods use, where this one makes its own of the same kind, for no other end."""
         apart = cls.resource != "http-session" or any(key in _APART for key, _ in call.kwargs)
-        if fn.cls is None or fn.kind != "method" or apart:
+        home = fn
+        while home.cls is None and home.parent is not None and not home.parent.is_module:
+            home = home.parent  # `breaker.run(call)` of a function in the method
+        if home.cls is None or home.kind != "method" or apart:
             return ""
         held = self._held(fn, call)
         if self._kept(fn, call) or any(item.value in held for item in fn.facts.returns):
             return ""
-        for method in fn.cls.methods.values():
-            if method is fn or method.name.startswith("__"):
+        for method in home.cls.methods.values():
+            if method is home or method.name.startswith("__"):
                 continue
             for inner in method.calls:
                 base = receiver(method, inner)

@@ -11,6 +11,7 @@ from backendlint.project.sqltext.predicates import (
     Condition,
     alternatives,
     conditions,
+    cut_off,
     finds_few,
     functional,
     leads,
@@ -37,7 +38,7 @@ if TYPE_CHECKING:
     from backendlint.project.sqltext.statements import Statement
 
 __all__ = [
-    "TEXT_VECTOR", "Condition", "Found", "Narrowed", "Scope", "Source", "alternatives", "conditions", "functional", "is_star",
+    "TEXT_VECTOR", "Condition", "Found", "Narrowed", "Scope", "Source", "alternatives", "conditions", "cut_off", "functional", "is_star",
     "is_system", "leads", "mismatch", "narrowed", "own_nodes", "quoted", "scopes", "star_columns", "table_names", "text_of", "trigram",
     "within",
 ]  # fmt: skip

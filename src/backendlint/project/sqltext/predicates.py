@@ -161,6 +161,13 @@ def finds_few(table: Table, column: str) -> bool:
     )
 
 
+def cut_off(table: Table, column: str, equal: set[str]) -> bool:
+    """Whether a key has the column right behind ones that are compared for equality, so that it would find just the rows."""
+    folded = column.lower()
+    keys = (tuple(map(str.lower, key.columns)) for key in table.searchable() if not key.expressions)
+    return any(folded in key[1:] and equal.issuperset(key[: key.index(folded)]) for key in keys)
+
+
 def functional(table: Table, column: str, function: str = "") -> Index | None:
     """An index whose expression holds the column (and the function's name)."""
     for index in table.indexes:
