@@ -554,6 +554,23 @@ def test_methods_that_a_decorator_of_its_own_lets_through() -> None:
     assert sorted(route.label for route in project.routes) == ["ANY /tides", "GET|HEAD /boats", "POST /sail"]
 
 
+def test_one_path_and_a_function_for_each_method() -> None:
+    project = build(
+        urls="from django.urls import path\nimport views\ndef by_method(**views):\n    def dispatch(request, *args):\n"
+        "        return views[request.method](request, *args)\n    return dispatch\ndef switch(views):\n    def dispatch(request):\n"
+        "        return views[request.method](request)\n    return dispatch\nurlpatterns = [\n"
+        "    path('boats/<int:boat>', by_method(GET=views.boat, PATCH=views.rename)),\n"
+        "    path('piers', switch({'GET': views.piers, 'POST': views.build})),\n]\n",
+        views="def boat(request, boat): ...\ndef rename(request, boat): ...\ndef piers(request): ...\ndef build(request): ...\n",
+    )
+    assert {(route.label, route.name) for route in project.routes} == {
+        ("GET /boats/{boat}", "boat"),
+        ("PATCH /boats/{boat}", "rename"),
+        ("GET /piers", "piers"),
+        ("POST /piers", "build"),
+    }
+
+
 def test_paths_of_settings_are_cut_as_the_code_says() -> None:
     project = build(
         settings="LOGIN = '/api/login'\nimport os\nELSEWHERE = os.environ['PAGE']\n",

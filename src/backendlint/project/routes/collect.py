@@ -14,6 +14,7 @@ from backendlint.project.libraries.model import Route as RouteModel
 from backendlint.project.linking.binding import receiver
 from backendlint.project.linking.variables import of_all_modules
 from backendlint.project.routes.forwarded import Forwarding
+from backendlint.project.routes.handlers import by_method
 from backendlint.project.routes.holders import Holder, Key, Mounted, is_hidden
 from backendlint.project.routes.injected import Injected
 from backendlint.project.routes.lent import lent
@@ -275,9 +276,7 @@ class Registrations:
         if not holders and model.route is not None and (fn.fqn, call.value) not in self._claimed:
             value = fn.facts.values[call.func]
             if value[0] == "attr":
-                entry = self._make(fn, call, model, model.route)
-                if entry is not None:
-                    self.loose.append(entry)
+                self.loose.append(self._make(fn, call, model, model.route))
 
     def _hook(self, fn: Fn, call: Call, model: CallModel, origins: tuple[Origin, ...]) -> None:
         arg = model.middleware or model.handler
@@ -307,11 +306,10 @@ class Registrations:
             holder.mounts.extend(Mounted(key, prefix, fn, (), route.syntax, call=call) for key in below)
             return
         entry = self._make(fn, call, model, route)
-        if entry is not None:
-            holder.entries.append(entry)
-            paths = list(arguments(call, route.path)) if route.path is not None and route.path.rest >= 0 else []
-            for vid in paths[1:]:
-                holder.entries.append(replace(entry, path=self.reading.path(fn, vid)))
+        holder.entries.extend(by_method(self.reading, entry))
+        paths = list(arguments(call, route.path)) if route.path is not None and route.path.rest >= 0 else []
+        for vid in paths[1:]:
+            holder.entries.append(replace(entry, path=self.reading.path(fn, vid)))
 
     def _below(self, fn: Fn, call: Call, route: RouteModel) -> list[Key] | None:
         """What is mounted in the handler's place, if anything is."""
@@ -356,7 +354,7 @@ class Registrations:
                         return origin.key
         return None
 
-    def _make(self, fn: Fn, call: Call, model: CallModel, route: RouteModel) -> Entry | None:
+    def _make(self, fn: Fn, call: Call, model: CallModel, route: RouteModel) -> Entry:
         handlers: tuple[Ref, ...] = ()
         wrappers: tuple[Ref, ...] = ()
         for vid in arguments(call, route.handler) if route.handler else ():

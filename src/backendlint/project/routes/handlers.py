@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from backendlint.facts.model import Call
 from backendlint.project.entities import Cls, Fn
 from backendlint.project.graph.calls import arguments
 from backendlint.project.routes.model import Entry
-from backendlint.project.routes.reading import strings
+from backendlint.project.routes.reading import Reading, strings
 
 if TYPE_CHECKING:
     from backendlint.project.model import Project
@@ -39,6 +40,23 @@ def asked_for(project: Project, entry: Entry) -> set[str]:
     """`View.as_view(http_method_names=["get"])`: the methods to which this path is restricted."""
     named = (call.kwarg("http_method_names") for call in _views(entry))
     return {name.upper() for vid in named if vid >= 0 for name in strings(project, entry.fn, vid)}
+
+
+def by_method(reading: Reading, entry: Entry) -> Iterator[Entry]:
+    """`path("boats/", by_method(GET=listing, POST=launch))`: an entry for each method, with what answers it; else the entry."""
+    made = False
+    for call in _views(entry):
+        values = entry.fn.facts.values
+        first = values[call.args[0]] if len(call.args) == 1 else ("",)
+        pairs = [(entry.fn.const(key), vid) for key, vid in first[1] if key >= 0] if first[0] == "dict" else call.kwargs
+        named = [(str(key).upper(), vid) for key, vid in pairs]
+        for verb, vid in named if named and {key for key, _ in named} <= set(METHODS) else ():
+            found, around = reading.handlers(entry.fn, vid)
+            if found:
+                made = True
+                yield replace(entry, methods=(verb,), handlers=found, wrappers=(*entry.wrappers, *around))
+    if not made:
+        yield entry
 
 
 def _views(entry: Entry) -> Iterator[Call]:
