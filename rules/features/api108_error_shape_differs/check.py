@@ -125,10 +125,17 @@ def is_frameworks(project: Project, fn: Fn, answer: Answer, form: str) -> bool:
 
 
 def judged_itself(project: Project, fn: Fn, answer: Answer) -> bool:
-    """Whether another handler gives the answer (`return upload(request, draft=True)`), which is judged itself."""
+    """Whether another handler gives the answer (`return upload(request, draft=True)`), which is judged itself; not a helper
+    that is told what to say (`return fail("unknown", 404)`)."""
     value = fn.facts.values[answer.body] if answer.body >= 0 else ("",)
     targets = project.targets(fn, fn.calls[value[1]]) if value[0] == "call" else []
-    return any(project.layer(target) in ("controller", "middleware") for target in targets)
+    return any(
+        project.layer(target) in ("controller", "middleware")
+        and (
+            target.fqn in project.route_functions or any(shape_of(target, given) for given in answers(project, target))
+        )
+        for target in targets
+    )
 
 
 def application(project: Project, fn: Fn) -> object:
