@@ -180,7 +180,7 @@ class Caches:
             if cache is None or cache.role != "set" or cache.expiry is None:
                 continue
             if self._expires(fn, site.call, cache):
-                yield from self._left_out(fn, argument_of(site.call, cache.expiry))
+                yield from self._left_out(fn, site.call, argument_of(site.call, cache.expiry))
                 continue
             endless = cache.expiry.default == 0 or argument_of(site.call, cache.expiry) >= 0
             keys = self._keys(site.call, cache)
@@ -203,8 +203,9 @@ class Caches:
             for other, call in self.project.graph.calls_written("incr", "decr")
         )
 
-    def _left_out(self, fn: Fn, expiry: Vid) -> Iterator[CacheUse]:
-        """Calls of a helper of a cache's (`cache.write(key, value, ttl=None)`) that leave out the time which others pass."""
+    def _left_out(self, fn: Fn, call: Call, expiry: Vid) -> Iterator[CacheUse]:
+        """Calls of a helper of a cache's (`cache.write(key, value, ttl=None)`) that leave out the time which others pass, and any
+        where the key was asked for before."""
         value = fn.unguarded(expiry) if expiry >= 0 else ("",)
         default = fn.facts.params[value[1]].default if value[0] == "param" else -1
         home = fn.parent if default >= 0 else None
@@ -213,13 +214,28 @@ class Caches:
         edges = [edge for edge in self.project.graph.callers(fn) if edge.kind == "call" and edge.call is not None]
         without = [edge for edge in edges if not edge.passed(value[1])]
         named = f"{fn.name} {fn.cls.name if fn.cls is not None else ''}".lower()
-        if len(without) == len(edges) or not any(word in named for word in _WORDS):
+        if not any(word in named for word in _WORDS) and not self._called_cache(fn, call):
             return
         for edge in without:
-            if edge.call is not None and not edge.call.open_ended:
+            if edge.call is None or edge.call.open_ended:
+                continue
+            others = len(without) < len(edges)
+            keys = edge.call.args[:1]
+            if others or (
+                self._asked_by_helper(edge.caller, edge.call, keys) and not self._forgotten.drops(edge.caller, keys)
+            ):
                 yield CacheUse(
                     edge.caller, edge.span, "no-expiry", fn.name, self._many_keys(edge.caller, edge.call.args[:1])
                 )
+
+    def _asked_by_helper(self, fn: Fn, put: Call, keys: Sequence[Vid]) -> bool:
+        """`held = cached(key)`, by a helper too, and only what is not there is fetched."""
+        asking = (
+            call
+            for call in fn.calls
+            if call.span < put.span and any(same(fn, a, b) for a in call.args[:1] for b in keys)
+        )
+        return any(self._depends(fn, call, put) and self._fetches_between(fn, call, put) for call in asking)
 
     @staticmethod
     def _keys(call: Call, cache: Cache) -> Sequence[Vid]:
