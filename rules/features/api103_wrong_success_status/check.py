@@ -115,7 +115,12 @@ def judge(project: Project, route: Route, given: list[Answer]) -> Iterator[tuple
             continue
         status = answer.status if answer is not None and answer.status is not None else default_status(route)
         place = location(route, answer)
-        if made is not None and status == 200 and comes_after(answer, made):
+        if (
+            made is not None
+            and status == 200
+            and comes_after(answer, made)
+            and not after_failure(route.handler, answer)
+        ):
             yield place, "creates a resource and answers 200; answer 201 Created.", bool(made)
         elif method == "DELETE" and status == 200 and has_no_body(answer) and route.body_model is None:
             body = (
@@ -203,6 +208,11 @@ def ends_without_answer(fn: Fn, given: list[Answer]) -> bool:
 def comes_after(answer: Answer | None, made: list[Span]) -> bool:
     """Whether something may have been created when the handler answers so."""
     return answer is None or not made or any(span[:2] <= answer.span[2:] for span in made)
+
+
+def after_failure(fn: Fn, answer: Answer | None) -> bool:
+    """Whether it answers so because it did not work, whatever the status says."""
+    return answer is not None and fn.inside(answer.block, "except") is not None
 
 
 def creations(project: Project, route: Route) -> list[Span] | None:
