@@ -80,9 +80,8 @@ def check(project: Project) -> Iterator[Hit]:
             continue
         if function not in _REMEDIES or use.how in {"order", "shown"}:
             continue
-        if use in narrowed and not sql.cut_off(
-            use.table, use.column.name, equal[use.fn.fqn, use.query, use.table.name]
-        ):
+        others = equal[use.fn.fqn, use.query, use.table.name]
+        if use in narrowed and (function == "cast" or not sql.cut_off(use.table, use.column.name, others)):
             continue
         if (use.fn.fqn, use.query, use.column.name) in years:
             continue  # Django asks for a year by a range, and the month then of those rows
@@ -162,6 +161,7 @@ def _cut_off(found: list[sql.Condition], condition: sql.Condition) -> bool:
     return (
         condition.table is not None
         and condition.column is not None
+        and _function(condition.wrapper or condition.node) != "cast"
         and sql.cut_off(condition.table, condition.column.name, equal)
     )
 

@@ -162,14 +162,13 @@ def finds_few(table: Table, column: str) -> bool:
 
 
 def cut_off(table: Table, column: str, equal: set[str]) -> bool:
-    """Whether a key has the column right behind ones that are compared for equality, so that it would find just the rows; not where
-    these name the one row of another table, or of this one, to which few belong."""
+    """Whether a key has the column right behind ones that are compared for equality, so that it would find just the rows; where
+    these name the row of another table to which they belong, only one that finds a single row."""
     folded = column.lower()
     owners = {name.lower() for key in table.foreign_keys for name in key.columns}
-    owners |= {key.columns[0].lower() for key in table.searchable() if key.unique and len(key.columns) == 1}
-    if not owners.isdisjoint(equal):
-        return False
-    keys = (tuple(map(str.lower, key.columns)) for key in table.searchable() if not key.expressions)
+    owned = not owners.isdisjoint(equal)
+    named = (key for key in table.searchable() if not key.expressions and (key.unique or not owned))
+    keys = (tuple(map(str.lower, key.columns)) for key in named)
     return any(folded in key[1:] and equal.issuperset(key[: key.index(folded)]) for key in keys)
 
 
