@@ -74,7 +74,7 @@ def _not_in(statement: SqlStatement, node: exp.In) -> Hit:
     query = node.args["query"]
     select = query.this if isinstance(query, exp.Subquery) else query
     trap = " and finds nothing at all as soon as one of its values is NULL"
-    few = empty = False
+    few = empty = whole = False
     scope = next(iter(sql.scopes(select, statement.schema)), None) if isinstance(select, exp.Select) else None
     column = select.expressions[0] if isinstance(select, exp.Select) and select.expressions else None
     if scope is not None and isinstance(column, exp.Column):
@@ -85,6 +85,8 @@ def _not_in(statement: SqlStatement, node: exp.In) -> Hit:
         few = any(item.kind in {"eq", "in", "range"} for item in conditions)
         asked = {item.column.name for item in conditions if item.column is not None} | _filled(select)
         empty = found.column is not None and bool(trap) and column.name not in asked
+        table = found.source.table if found.source is not None else None
+        whole = not conditions and table is not None and statement.project.writes.makers.fills_up(table)
     hit = statement.hit(
         f"`{_short(node.this)} NOT IN (SELECT ...)`{sql.within(statement)} compares every row with the "
         f"whole subquery's result{trap}; write "
@@ -92,7 +94,7 @@ def _not_in(statement: SqlStatement, node: exp.In) -> Hit:
         node,
         at=_words(statement, node),
     )
-    aside = (few and not empty) or not trap or _of_cte(node, select)
+    aside = (few and not empty) or not (trap or whole) or _of_cte(node, select)
     return replace(hit, profile="strict" if aside else hit.profile)
 
 
