@@ -122,14 +122,24 @@ def _with_status(
     code = frame.fn.const(items[0]) if len(items) == 2 else ...
     first = isinstance(code, int) and 200 <= code < 600
     body, said = (items[1], items[0]) if first else (items[0], items[1])
-    status = status_in(project, frame, said)
+    statuses = _statuses(project, frame, said)
     bodies = list(_returned(project, frame, body, span, block, depth))
-    if status is not None:
+    if statuses:
         headers = items[2] if len(items) == 3 else -1
         for inner in bodies:
-            yield inner._replace(status=status, headers=headers if headers >= 0 else inner.headers)
+            for status in statuses:
+                yield inner._replace(status=status, headers=headers if headers >= 0 else inner.headers)
     elif not _headers(frame.fn, said):  # with a status that is not known (`return reply, code`)
         yield from (item._replace(unsaid=True) for item in bodies)
+
+
+def _statuses(project: Project, frame: Frame, vid: Vid) -> list[int]:
+    """The one status, or those of `201 if created else 200`; none where one is not known."""
+    value = frame.fn.unguarded(vid)
+    parts = value[1] if value[0] == "phi" else (vid,)
+    found = [status_in(project, frame, part) for part in parts]
+    known = [status for status in found if status is not None]
+    return list(dict.fromkeys(known)) if len(known) == len(found) else []
 
 
 def _headers(fn: Fn, vid: Vid) -> bool:
