@@ -15,6 +15,7 @@ from backendlint.api import (
     Project,
     Route,
     among_pages,
+    for_development,
     is_api,
     is_parameter,
     segments,
@@ -139,7 +140,8 @@ def judge(
 
 def of_a_tool(project: Project, route: Route) -> bool:
     """A little server in a command or script: what a tool answers while it waits, or stands in for while one develops."""
-    return project.layers.of_path(route.location.path) == "command"
+    path = route.location.path
+    return project.layers.of_path(path) == "command" or for_development(path)
 
 
 def is_counted(word: str, common: Collection[str], named: Callable[[], frozenset[str]]) -> bool:

@@ -163,8 +163,10 @@ def _harmless(select: exp.Select) -> bool:
     if isinstance(parent, exp.Exists):
         return True
     limit = select.args.get("limit")
-    if isinstance(limit, exp.Limit) and isinstance(limit.expression, exp.Literal) and limit.expression.this == "0":
-        return True
+    if isinstance(limit, exp.Limit) and isinstance(limit.expression, exp.Literal):
+        asked = limit.expression.this == "1" and not any(select.args.get(key) for key in ("where", "order", "joins"))
+        if asked or limit.expression.this == "0":
+            return True  # whether there is any row at all, or which columns
     return _only_counted(select) or _narrowed(select)
 
 

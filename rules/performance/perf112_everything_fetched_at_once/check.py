@@ -98,4 +98,5 @@ def _keys(project: Project) -> Iterator[Hit]:
                 f"`KEYS` in `{fn.name}()` walks through all keys of the server and blocks it for everybody meanwhile; use `scan_iter()`.",
                 fn.location(call.span),
                 function=fn.fqn,
+                profile="strict" if project.layer(fn) == "migration" else None,
             )

@@ -212,7 +212,7 @@ _ELSEWHERE = re.compile(
 )
 """Words of files and folders that are no part of production."""
 _STANDS_IN = re.compile(
-    r"(^|[_.-])(e2e|smoke|mocks?|fakes?|bench(?:es|marks?)?|examples?)($|[_.-])"
+    r"(^|[_.-])(e2e|smoke|mock(?:s|ed|services?|servers?|api)?|fakes?|bench(?:es|marks?)?|examples?)($|[_.-])"
     r"|^(tests?|demo|samples?|sandbox|dev)[_-]?(project|proj|site|app)$|^sandbox$"
 )
 """Those that say it of a folder with other words beside them too: `payment_mock`."""
