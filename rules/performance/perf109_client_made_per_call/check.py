@@ -102,7 +102,7 @@ def _hit(project: Project, made: MadePerCall) -> Hit:
     route = project.in_request.route(site.fn)
     when = "in each round of a loop" if made.loop or route is None else f"with each request (`{route.label}`)"
     if made.beside:
-        when = f"in each call, although `self.{made.beside}` is one,"
+        when = f"in each call, although `{made.beside}` is one,"
     loses = LOSES.get(made.cls.resource, "making it costs more than using it")
     return Hit(
         message=f"`{site.model.name}` is made {when} in `{site.fn.name}()`: {loses}.",

@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, NamedTuple
 
-from backendlint.facts.model import Call, Vid
-from backendlint.project.entities import Fn, Ref
+from backendlint.facts.model import Call, Value, Vid
+from backendlint.project.entities import Cls, Fn, Ref
 from backendlint.project.graph.effects import Site
+from backendlint.project.graph.programs import only_by_hand
 from backendlint.project.libraries.model import CallModel, ClassModel
 from backendlint.project.linking.binding import object_root, receiver
 from backendlint.project.loops.loops import LOOPS, loop_at, loops_around, stops_early
@@ -18,6 +19,8 @@ from backendlint.project.values.uses import aliases, ingredients, operands
 if TYPE_CHECKING:
     from backendlint.project.model import Project
 
+_ONE_A_PROCESS = ("redis-client", "http-session", "grpc-channel", "")
+"""What is meant to be made once: also a client of a cloud's (""), but no connection to a database, of which there is a pool."""
 _SHARED = ("db-pool", "db-engine", "redis-pool")
 _HOLDS = ("tuple", "list", "dict", "unpack", "store", "mut", "bool")
 _EMPTY = ("builtins.dict", "builtins.list", "builtins.set", "collections.defaultdict")
@@ -34,7 +37,7 @@ class MadePerCall(NamedTuple):
     cls: ClassModel
     loop: bool
     beside: str = ""
-    """The attribute in which the method's own object keeps one like it."""
+    """What keeps one like it: an attribute of the method's own object, a variable or function of the module."""
 
 
 class PerCall:
@@ -57,27 +60,58 @@ class PerCall:
                 yield MadePerCall(site, cls, looped)
 
     def _beside(self, fn: Fn, call: Call, cls: ClassModel) -> str:
-        """The attribute whose HTTP client other methods use, where this one makes its own of the same kind, for no other end."""
-        apart = cls.resource != "http-session" or any(key in _APART for key, _ in call.kwargs)
+        """What keeps one of the same kind for others, where the function makes its own for no other end: the attribute of its
+        object that other methods use, or a variable or cached function of the module."""
+        held = self._held(fn, call)
+        if any(key in _APART for key, _ in call.kwargs) or self._kept(fn, call):
+            return ""
+        if any(item.value in held for item in fn.facts.returns):
+            return ""
         home = fn
         while home.cls is None and home.parent is not None and not home.parent.is_module:
             home = home.parent  # `breaker.run(call)` of a function in the method
-        if home.cls is None or home.kind != "method" or apart:
-            return ""
-        held = self._held(fn, call)
-        if self._kept(fn, call) or any(item.value in held for item in fn.facts.returns):
-            return ""
-        for method in home.cls.methods.values():
+        if home.cls is not None and home.kind == "method" and cls.resource == "http-session":
+            return self._of_object(home, home.cls, cls)
+        return self._of_module(fn, call, cls) if cls.resource in _ONE_A_PROCESS else ""
+
+    def _of_object(self, home: Fn, owner: Cls, cls: ClassModel) -> str:
+        methods = [method for item in self.project.hierarchy.mro(owner) for method in item.methods.values()]
+        for method in methods:
             if method is home or method.name.startswith("__"):
                 continue
             for inner in method.calls:
                 base = receiver(method, inner)
                 value = method.unguarded(base) if base >= 0 else ("",)
-                if value[0] == "attr" and method.unguarded(value[1]) == ("param", 0):
-                    named = (ref.name for ref in self.project.refs(method, base) if ref.kind == "libinst")
-                    if any(cls in self.project.libraries.lineage(name) for name in named):
-                        return str(value[2])
+                own = value[0] == "attr" and method.unguarded(value[1]) == ("param", 0)
+                if own and self._is_one(method, base, cls):
+                    return f"self.{value[2]}"
         return ""
+
+    def _of_module(self, fn: Fn, call: Call, cls: ClassModel) -> str:
+        """`cache = Redis(...)`, also imported, or `@lru_cache def s3(): return boto3.client("s3")`, in the module of the function."""
+        if only_by_hand(self.project, fn) or first_time_only(fn, call) or self._cached(fn):
+            return ""
+        home = self.project.module_function(fn.file)
+        kind = fn.const(call.args[0]) if call.args else ...  # of what service
+        places = [(item.name, home, item.value) for item in home.facts.bindings]
+        for item in fn.file.imports:
+            target = self.project.modules.resolve(item.target, fn.file.module)
+            if target.kind == "variable" and target.file is not None and target.vid >= 0 and not target.rest:
+                places.append((item.name, self.project.module_function(target.file), target.vid))
+        for name, owner, vid in places:
+            made = owner.unguarded(vid)
+            if made[0] == "call" and self._is_one(owner, vid, cls) and _kind(owner, made, kind):
+                return name
+        for other in self.project.functions_of(fn.file):
+            for given in other.returned if other is not fn and self._cached(other) else ():
+                made = other.unguarded(given)
+                if made[0] == "call" and self._is_one(other, given, cls) and _kind(other, made, kind):
+                    return f"{other.name}()"
+        return ""
+
+    def _is_one(self, fn: Fn, vid: Vid, cls: ClassModel) -> bool:
+        named = (ref.name for ref in self.project.refs(fn, vid) if ref.kind == "libinst")
+        return any(cls in self.project.libraries.lineage(name) for name in named)
 
     def _costly(self, fn: Fn, call: Call, model: CallModel) -> ClassModel | None:
         """The class of what is made, where that is costly to make; not what comes out of a pool."""
@@ -228,3 +262,9 @@ class PerCall:
             if edge.call is not None and edge.kind == "call" and self._anew(edge.caller, edge.call, depth + 1):
                 return True
         return False
+
+
+def _kind(fn: Fn, made: Value, kind: object) -> bool:
+    """Whether both are made for the same, where that is written down: `client("s3")`."""
+    args = fn.calls[made[1]].args
+    return not isinstance(kind, str) or not args or fn.const(args[0]) == kind
