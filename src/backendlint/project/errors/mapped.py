@@ -106,13 +106,14 @@ class Mapped:
         """What the settings name as the handler of all exceptions; None where it is not found."""
         for file in self.project.files.values():
             module = self.project.module_function(file)
-            for value in module.facts.values:
-                for key, item in value[1] if value[0] == "dict" else ():
-                    if key >= 0 and module.const(key) == _SETTING:
-                        named = module.const(item)
-                        refs = self.project.resolver.dotted(named, "") if isinstance(named, str) else ()
-                        own = [self.project.functions[ref.name] for ref in refs if ref.kind == "func"]
-                        yield own[0] if own else None
+            entries = [entry for value in module.facts.values if value[0] == "dict" for entry in value[1]]
+            entries += [(store.key, store.value) for store in module.facts.stores]  # `REST_FRAMEWORK["..."] = "..."`
+            for key, item in entries:
+                if key >= 0 and module.const(key) == _SETTING:
+                    named = module.const(item)
+                    refs = self.project.resolver.dotted(named, "") if isinstance(named, str) else ()
+                    own = [self.project.functions[ref.name] for ref in refs if ref.kind == "func"]
+                    yield own[0] if own else None
 
     def answering_all(self) -> Iterator[Fn]:
         """Functions that are given every exception and do not ask which (`process_exception`, what `EXCEPTION_HANDLER` names)."""
