@@ -151,6 +151,14 @@ def test_what_imports_pytest_is_test_code(tmp_path: Path, text: str, reviewed: b
     assert bool(names(discover(tmp_path, [tmp_path], Config()))) is reviewed
 
 
+@pytest.mark.parametrize(("folder", "reviewed"), [("checks", False), ("", True)])
+def test_a_pytest_plugin_beside_the_service_is_test_code(tmp_path: Path, folder: str, reviewed: bool) -> None:
+    tree(tmp_path, "shop/main.py", "checks/shop_checks/orders/client.py")
+    (tmp_path / folder / "pyproject.toml").write_text("[project.entry-points.pytest11]\nshop = 'shop_checks.plugin'\n")
+    found = names(discover(tmp_path, [tmp_path], Config()))
+    assert found == ["checks/shop_checks/orders/client.py", "shop/main.py"][0 if reviewed else 1 :]
+
+
 @pytest.mark.parametrize(
     ("head", "reviewed"),
     [

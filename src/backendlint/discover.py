@@ -24,6 +24,10 @@ TEMPLATES: dict[str, Kind] = dict.fromkeys((".html", ".htm", ".jinja", ".jinja2"
 LARGEST_BYTES = 4 * 1024 * 1024
 """Larger files are data, not code; they are named in a notification."""
 
+_DISTRIBUTION = ("pyproject.toml", "setup.cfg", "setup.py")
+_PYTEST_ENTRY = b"pytest11"
+"""The group of entry points by which pytest finds plugins."""
+
 
 @dataclass(frozen=True, slots=True)
 class SourceFile:
@@ -75,6 +79,7 @@ class _Finder:
         self.notifications: list[Notification] = []
         self.left_out: Counter[str] = Counter()
         self._seen: set[str] = set()
+        self._plugins: dict[str, bool] = {}
         self._include = _matcher(config.include)
         self._exclude = _matcher((*(config.exclude or ()), *config.extend_exclude))
 
@@ -114,8 +119,20 @@ class _Finder:
                 continue
             found = category(below.split("/"))
             if found in REVIEWED:
-                found = by_head(_head(path)) or found
+                plugin = "/" in below and self._is_pytest_plugin(base, below.rpartition("/")[0])
+                found = "test" if plugin else by_head(_head(path)) or found
             self._add(SourceFile(name, Path(path), kind, found, reported), size)
+
+    def _is_pytest_plugin(self, base: str, folder: str) -> bool:
+        """Whether a folder belongs to a distribution below the scanned folder that offers itself to pytest: fixtures, and the
+        clients by which tests ask the service."""
+        key = f"{base}/{folder}"
+        if key not in self._plugins:
+            above = folder.rpartition("/")[0]
+            self._plugins[key] = (bool(above) and self._is_pytest_plugin(base, above)) or any(
+                _PYTEST_ENTRY in _head(f"{key}/{name}", LARGEST_BYTES) for name in _DISTRIBUTION
+            )
+        return self._plugins[key]
 
     def add_named(self, path: Path) -> None:
         """Add a file that the user names: it is reviewed whatever its place."""
@@ -192,13 +209,13 @@ def _printable(name: str) -> str:
     return name.encode("utf-8", "surrogateescape").decode("utf-8", "replace")
 
 
-def _head(path: str | Path) -> bytes:
+def _head(path: str | Path, size: int = HEAD_BYTES) -> bytes:
     try:
         descriptor = os.open(path, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0))
     except OSError:
         return b""
     try:
-        return os.read(descriptor, HEAD_BYTES)
+        return os.read(descriptor, size)
     except OSError:
         return b""
     finally:
