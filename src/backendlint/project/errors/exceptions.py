@@ -16,6 +16,8 @@ from backendlint.project.graph.effects import SAME_THREAD, Site
 from backendlint.project.graph.provisos import Proviso, Provisos
 from backendlint.project.linking.decorators import wrapping_calls
 from backendlint.project.linking.variables import variable
+from backendlint.project.values.stages import only_in_trial
+from backendlint.project.values.tables import looped
 
 if TYPE_CHECKING:
     from backendlint.project.model import Project
@@ -23,6 +25,7 @@ if TYPE_CHECKING:
 _ABOVE = ("builtins.SystemExit", "builtins.KeyboardInterrupt", "builtins.GeneratorExit", "asyncio.CancelledError")
 """Exceptions that do not inherit from Exception."""
 _TUPLES = ("tuple", "list", "set", "binop")
+_MADE_OF = (("name", "builtins.tuple"), ("name", "builtins.list"))
 _EVERYTHING = ("builtins.Exception", "builtins.BaseException")
 _IN_MODELS = re.compile(r"\.models\.(\w+\.)*[A-Z]\w*$")
 """Where Django's applications keep their models."""
@@ -147,6 +150,11 @@ class Exceptions:
             return self.class_names(fn, value[1], depth)
         if value[0] == "binop" and value[1] == "+":
             return tuple(name for item in value[2:4] for name in self.class_names(fn, item, depth))
+        if fn.func_of(value) in _MADE_OF and depth:  # `except tuple(CODES.keys())`
+            made_of = fn.facts.calls[value[1]].args[:1]
+            items = [item for inner in made_of for item in looped(self.project, fn, inner)]
+            keys = [(item.fn, item.key if item.key >= 0 else item.value) for item in items]
+            return tuple(name for owner, key in keys for name in self.class_names(owner, key, depth - 1))
         if value[0] == "name" and depth:
             named = variable(self.project, fn, value[1])
             if named is not None and named[0].facts.values[named[1]][0] in _TUPLES:
@@ -340,10 +348,11 @@ class Exceptions:
         return bool(self._again(fn, handler))
 
     def _again(self, fn: Fn, handler: int) -> list[Raise]:
-        """The statements that do."""
+        """The statements that do, in production."""
         return [
             statement
             for statement in fn.facts.raises
             if any(number == handler for number, _ in fn.blocks_of(statement.block))
             and (statement.exc < 0 or fn.facts.values[statement.exc] == ("exc", handler))
+            and not only_in_trial(fn, statement.block, statement.span)
         ]

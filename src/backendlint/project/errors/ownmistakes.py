@@ -18,10 +18,12 @@ _SIGNED_IN = frozenset({"is_anonymous", "is_authenticated"})
 
 def is_own_mistake(project: Project, fn: Fn, escape: Escape, edge: Edge | None) -> bool:
     """Whether it hangs on types alone, on an argument that the call does pass, or on whether somebody is signed in, which what
-    asks for the user decides before."""
+    asks for the user decides before; or comes where none of an enumeration's members is left."""
     tests = list(fn.tests_of(escape.block))
     if not tests:
         return False
+    if _none_left(project, fn, [test for test, outcome in tests if not outcome]):
+        return True
     passed = edge is not None and edge.call is not None and _left_out(project, fn, tests[0], edge.call)
     return passed or _asks_who(fn, tests[0][0]) or all(_asks_type(fn, test) for test, _ in tests)
 
@@ -40,6 +42,34 @@ def _asks_who(fn: Fn, vid: Vid) -> bool:
     value = fn.unguarded(vid)
     value = fn.unguarded(value[1]) if value[0] == "not" else value
     return value[0] == "attr" and value[2] in _SIGNED_IN
+
+
+def _none_left(project: Project, fn: Fn, tests: list[Vid]) -> bool:
+    """`if mode == Mode.SAIL: ... elif mode == Mode.ROW: ... else: raise ...`, where that is all there are."""
+    asked: dict[str, set[str]] = {}
+    for test in tests:
+        value = fn.unguarded(test)
+        alike = value[0] == "compare" and len(value[2]) == 2 and value[1][0] in ("==", "is")
+        for owner, member in filter(None, (_member(project, fn, vid) for vid in value[2])) if alike else ():
+            asked.setdefault(owner, set()).add(member)
+    return any(
+        len(members) > 1
+        and project.hierarchy.is_a(project.classes[owner], "enum.Enum")
+        and members >= _members(project, owner)
+        for owner, members in asked.items()
+    )
+
+
+def _member(project: Project, fn: Fn, vid: Vid) -> tuple[str, str] | None:
+    value = fn.unguarded(vid)
+    target = project.modules.resolve(str(value[1]), fn.file.module) if value[0] == "name" else None
+    if target is None or target.kind != "class" or target.file is None or len(target.rest) != 1:
+        return None
+    return f"{target.file.module}.{target.name}", target.rest[0]
+
+
+def _members(project: Project, owner: str) -> set[str]:
+    return {name for name in project.classes[owner].facts.attributes if not name.startswith("_")}
 
 
 def _left_out(project: Project, fn: Fn, test: tuple[Vid, bool], call: Call) -> bool:

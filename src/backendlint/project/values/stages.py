@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
-from backendlint.facts.model import FileFacts, Value, Vid
+from backendlint.facts.model import FileFacts, Span, Value, Vid
 from backendlint.project.entities import Cls, Fn
 from backendlint.project.loops.loops import block_at
 from backendlint.project.taint.naming import identifier_words
@@ -34,7 +34,7 @@ _SAMPLES = frozenset({"factory", "polyfactory", "model_bakery", "mixer"})
 
 
 _TRIAL = re.compile(
-    r"((is|in|run|running|under)_)?(debug|tests?|testing|dev|develop|development)(_mode|_env|ing)?|(celery_)?(task_)?always_eager",
+    r"((is|in|run|running|under|local)_)?(debug|tests?|testing|dev|develop|development)(_mode|_env|ing)?|(celery_)?(task_)?always_eager",
     re.IGNORECASE,
 )
 """What a switch for development or tests is called."""
@@ -45,7 +45,12 @@ def for_trial(fn: Fn, vid: Vid) -> bool:
     """Whether a value stands where only development or tests come: below `if TESTING:`, `if "test" in sys.argv:`,
     `if STAGE == "dev":`, after `if not DEBUG: return`, or beyond those of production."""
     span = fn.facts.span_of(vid)
-    tests = fn.tests_before(block_at(fn, span), span, ("return", "raise"))
+    return only_in_trial(fn, block_at(fn, span), span)
+
+
+def only_in_trial(fn: Fn, block: int, span: Span) -> bool:
+    """The same of a place."""
+    tests = fn.tests_before(block, span, ("return", "raise"))
     return any(_asks_trial(fn, test, truth) for test, truth in tests if test >= 0)
 
 
@@ -63,12 +68,12 @@ def _asks_trial(fn: Fn, test: Vid, truth: bool) -> bool:
 
 
 def _setting(fn: Fn, value: Value) -> str:
-    """`settings.TESTING`, `app.config["TESTING"]`, `app.config.get("TESTING")`."""
+    """`settings.TESTING`, `app.config["TESTING"]`, `app.config.get("TESTING")`, `os.getenv("TESTING")`."""
     if value[0] in ("name", "attr"):
         return str(value[-1]).rpartition(".")[2]
     call = fn.calls[value[1]] if value[0] == "call" else None
     asked = value[2] if value[0] == "item" else call.args[0] if call is not None and call.args else -1
-    return str(fn.const(asked)) if call is None or fn.callee_name(call) == "get" else ""
+    return str(fn.const(asked)) if call is None or fn.callee_name(call) in ("get", "getenv") else ""
 
 
 def develops(project: Project, file: FileFacts, setting: str = "") -> bool:

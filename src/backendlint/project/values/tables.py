@@ -109,7 +109,7 @@ def bound(project: Project, fn: Fn, vid: Vid) -> Iterator[tuple[Fn, Vid]]:
     if element[0] != "elem":
         yield fn, vid
         return
-    for entry in _looped(project, fn, element[1]):
+    for entry in looped(project, fn, element[1]):
         if position is None:
             yield entry.fn, entry.value if entry.key < 0 else entry.key
         elif entry.key >= 0:
@@ -120,8 +120,8 @@ def bound(project: Project, fn: Fn, vid: Vid) -> Iterator[tuple[Fn, Vid]]:
                 yield entry.fn, pair[1][position]
 
 
-def _looped(project: Project, fn: Fn, vid: Vid) -> Iterator[Entry]:
-    """The items of a loop's iterable; `table.items()` and the like are seen through."""
+def looped(project: Project, fn: Fn, vid: Vid) -> Iterator[Entry]:
+    """The items of an iterable, such as a loop's; `table.items()` and the like are seen through."""
     value = fn.facts.values[vid]
     callee = fn.func_of(value)
     table, view = (fn, vid), ""
