@@ -56,6 +56,7 @@ TIMEOUTS = ("builtins.TimeoutError", "asyncio.TimeoutError", "asyncio.exceptions
 WAITS = ("asyncio.wait_for", "asyncio.timeout", "asyncio.timeout_at")
 FILES = ("builtins.OSError", "builtins.IOError", "builtins.FileNotFoundError", "builtins.EnvironmentError")
 ALL = ("builtins.Exception", "builtins.BaseException")
+LOOKUP = "builtins.LookupError"
 STATUS = frozenset({"status", "status_code", "code", "http_status"})
 CLIENT, BEYOND = 400, 600
 ACCEPTED = re.compile(r"#.*(noqa:?[^#]*\bB904\b|pylint: *disable=[^#]*\b(raise-missing-from|W0707)\b)")
@@ -68,6 +69,7 @@ class Policy(NamedTuple):
     narrow: frozenset[str]
     narrow_kinds: frozenset[str]
     answer_kinds: frozenset[str]
+    refusals: frozenset[str]
     dropped: frozenset[str]
     """Classes of the project which only those catch who go on without a traceback: a message for the user, most often."""
 
@@ -103,6 +105,7 @@ def policy_of(options: Mapping[str, object], dropped: frozenset[str]) -> Policy:
         listed(options, "narrow"),
         listed(options, "narrow_kinds"),
         listed(options, "answer_kinds"),
+        listed(options, "refusals"),
         dropped,
     )
 
@@ -172,15 +175,19 @@ def is_insisted(
         or is_missing_file(made, caught)
         or is_wait(fn, handler, caught)
         or is_logged(fn, item, handler, whole=True)
+        or is_refusal(project, caught, policy)
+        or project.literals.for_trial(fn, item.exc)
     ):
         return False
     is_answer = made.kind in policy.answer_kinds or has_status(fn, item)
+    told = is_answer or is_said(fn, item, handler) or (bool(caught) and not any(map(is_any, caught)))
+    if told and only_values(project, fn, handler, caught):
+        return False
     if is_answer and (
-        is_logged(fn, item, handler, as_error=any(kind.name in ALL for kind in caught))
-        or only_values(project, fn, handler)
+        is_logged(fn, item, handler, as_error=any(map(is_any, caught)))
         or is_told_on(project, fn, item, handler, whole=True)
         or is_logged_below(project, fn, handler)
-        or (made.kind == "exit" and bool(caught) and not any(kind.name in ALL for kind in caught))
+        or (made.kind == "exit" and bool(caught) and not any(map(is_any, caught)))
     ):
         return False
     stood_for = [kind for error in caught for kind in meant(project, fn, handler, error)]
@@ -189,9 +196,8 @@ def is_insisted(
     answers = is_answer or (is_handler(project, fn) and all(kind.name in project.classes for kind in stood_for))
     if answers:
         return False
-    reworded = made.name in [kind.name for kind in stood_for] and is_said(fn, item, handler)
-    if reworded and only_values(project, fn, handler):
-        return False
+    if made.name in [kind.name for kind in stood_for] and is_said(fn, item, handler):
+        return False  # the same error in better words
     return is_said(fn, item, handler) or all(not is_narrow(project, kind, policy) for kind in stood_for)
 
 
@@ -215,16 +221,28 @@ def is_accepted(project: Project, fn: Fn, item: Raise) -> bool:
     return any(map(ACCEPTED.search, lines))
 
 
-def only_values(project: Project, fn: Fn, handler: int) -> bool:
+def only_values(project: Project, fn: Fn, handler: int, caught: list[ErrorClass]) -> bool:
     """Whether nothing is tried but what makes a value of others: that it cannot be made is all there is to know."""
     calls = calls_in(fn.facts, fn.facts.blocks[handler].group)
-    return bool(calls) and all(asks_nobody(project, fn, call) for call in calls)
+    if not calls:  # `table[key]`
+        return bool(caught) and all(inherits_any(project, kind.name, frozenset({LOOKUP})) for kind in caught)
+    asks = any(kind.kind == "infrastructure" for kind in caught)
+    return not asks and all(asks_nobody(project, fn, call) for call in calls)
 
 
 def is_ended_here(project: Project, fn: Fn, item: Raise, made: ErrorClass) -> bool:
     """Whether the function itself catches the new exception further out and drops it: no traceback is ever printed."""
     end = project.exceptions.caught_by(fn, item.block, made.name)
     return end >= 0 and drops(fn, end)
+
+
+def is_refusal(project: Project, caught: list[ErrorClass], policy: Policy) -> bool:
+    """Errors whose class says all there is to say of a value: a text that does not parse, a token that is not valid."""
+    return bool(caught) and all(
+        any(fnmatchcase(kind.name, pattern) for pattern in policy.refusals)
+        or inherits_any(project, kind.name, policy.refusals)
+        for kind in caught
+    )
 
 
 def is_missing_file(made: ErrorClass, caught: list[ErrorClass]) -> bool:
@@ -252,9 +270,13 @@ def is_narrow(project: Project, error: ErrorClass, policy: Policy) -> bool:
     )
 
 
+def is_any(error: ErrorClass) -> bool:
+    return error.name in ALL
+
+
 def is_broken(project: Project, error: ErrorClass, policy: Policy) -> bool:
     """Errors behind which anything may stand: all of them, or the network, a database, a disk."""
-    return error.name in ALL or (error.kind == "infrastructure" and not is_narrow(project, error, policy))
+    return is_any(error) or (error.kind == "infrastructure" and not is_narrow(project, error, policy))
 
 
 def short(dotted: str) -> str:
