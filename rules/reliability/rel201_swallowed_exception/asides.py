@@ -9,6 +9,8 @@ from backendlint.api import (
     Fn,
     Project,
     asks_nobody,
+    below,
+    caught,
     fills_database,
     for_developers,
     for_tests,
@@ -21,13 +23,15 @@ from .places import CHANGES, STORES, WORKS, Place
 
 _REPORTS = frozenset({"log_error", "log_exception", "capture_exception", "capture_message", "notice_error"})
 """What writes an error down, or sends it to who collects them."""
+_ALL = frozenset({"builtins.Exception", "builtins.BaseException"})
 _REPORTING = re.compile(r"_*(log|report)_(error|exception)s?")
 _DECIDED = re.compile(
     r"best[- ]effort|\bfall(s|ing)? back\b|swallow|fail[- ]?(soft|open|silent)|silently|"
     r"(never|not|n't|without|instead of) (rais(e|es|ing)|throw(s|ing)?)\b|"
     r"(ignor|suppress|dropp)\w* (any |all |every )?(errors?|exceptions?|failures?)|"
     r"(errors?|exceptions?|failures?) (is|are|will be) (ignored|dropped|suppressed)|"
-    r"(never|not) (break|fail|block|disturb|crash|abort|interrupt)s?\b",
+    r"(never|not) (break|fail|block|disturb|crash|abort|interrupt)s?\b|"
+    r"(失败|失敗|出错|异常|異常)(时|時)|(エラー|失敗)時|忽略|無視",
     re.IGNORECASE,
 )
 """A docstring that says that failures are dropped."""
@@ -80,6 +84,23 @@ def only_caches(site: Place) -> bool:
     return bool(kept) and lives and site.effects & WORKS == {"cache-write"}
 
 
+def _is_caught_inside(site: Place) -> bool:
+    """Around nothing but functions that catch whatever fails in them: nothing comes here."""
+    targets = [site.project.targets(site.fn, call) for call in site.calls]
+    return bool(targets) and all(found and all(map(_catches_all, found)) for found in targets)
+
+
+def _catches_all(fn: Fn) -> bool:
+    """Whether all that a function does lies in a `try` that catches everything, and raises nothing again."""
+    blocks = fn.facts.blocks
+    ends = [number for number, item in enumerate(blocks) if item.kind == "except" and item.exits != "raise"]
+    ends = [number for number in ends if not caught(fn.facts, number) or _ALL.intersection(caught(fn.facts, number))]
+    tried = {number for end in ends for number in below(fn.facts, blocks[end].group)}
+    after = {number for end in ends for number in below(fn.facts, end)}
+    raised = any(item.block in after for item in fn.facts.raises)
+    return bool(ends) and not raised and all(call.block in tried | after for call in fn.calls)
+
+
 def is_aside(site: Place) -> bool:
     """Where a failure is no news for whoever runs the service: tools that are run by hand and store nothing, what measures, and
     what says of itself that it drops failures."""
@@ -88,6 +109,8 @@ def is_aside(site: Place) -> bool:
         return True
     done = site.effects
     measured = any(_records(site, call) for call in site.calls)
+    if _is_caught_inside(site):
+        return True
     if ("log" in done or measured) and all(_is_said(site, call) for call in site.calls):
         return True
     if fills_database(project, fn) or for_tests(project, fn):

@@ -16,10 +16,11 @@ _MARKER = re.compile(
 _CAUGHT = re.compile(
     r"\b(except|catch(es|ing)?|ignor(e|es|ed|ing)|swallow\w*|suppress\w*|best[- ]effort|"
     r"handl(e|es|ed|ing) (the |any |all |its )?(error|exception|failure)s?|(if|when|in case) (it|that|this|they|which) fails?|"
-    r"(ok|okay|fine|no matter) if (it|that|this|they|we|which))\b",
+    r"(ok|okay|fine|no matter) if (it|that|this|they|we|which))\b|"
+    r"异常|異常|报错|錯誤|错误|失败|失敗|忽略|例外|エラー|無視|예외|오류|무시|ошибк|исключени|игнорир",
     re.IGNORECASE,
 )
-"""A comment that speaks of the handler."""
+"""A comment that speaks of the handler, also in the languages of those who write no English in their code."""
 _CODE = re.compile(r"\s*(raise|return|pass|print|(self\.)?(logging|log|logger|_logger|LOG|LOGGER)\.\w+)\b\s*(\(.*)?$")
 """Code that was taken out: no reason."""
 

@@ -21,7 +21,7 @@ from backendlint.api import (
 
 from .comments import has_comment
 from .expected import HELD
-from .outcomes import answers_failure, returned_values
+from .outcomes import answers_failure, returned_values, tells_failure
 from .places import CHANGES, WORKS, Place
 
 _QUIET_FUNCTION = re.compile(
@@ -62,7 +62,9 @@ def is_quiet(site: Place, outcome: str) -> bool:
     # where the tried code returns, the code below is what happens instead
     if outcome != "goes on":
         return False
-    return function.blocks[site.tried].exits == "return" or _ends_in_failure(site) or _tries_first(site)
+    if function.blocks[site.tried].exits in ("return", "continue"):
+        return True
+    return _ends_in_failure(site) or _tries_first(site) or _fails_right_below(site)
 
 
 def _does(site: Place) -> bool:
@@ -217,7 +219,21 @@ def _ends_in_failure(site: Place) -> bool:
     return (
         any(item.block in tried for item in function.returns)
         and bool(below_it)
-        and all(vid >= 0 and answers_failure(function, vid) for vid in below_it)
+        and all(vid >= 0 and answers_failure(site, vid) for vid in below_it)
+    )
+
+
+def _fails_right_below(site: Place) -> bool:
+    """Where the very next thing is to answer that it failed: what is dropped is no more than the clean-up of that."""
+    outer = site.function.blocks[site.tried].parent
+    ends = [item for item in site.function.returns if item.block == outer and item.span[:2] > site.facts.span[2:]]
+    first = min(ends, key=lambda item: item.span, default=None)
+    between = (block for block in _beneath(site) if first is not None and block.span < first.span)
+    return (
+        first is not None
+        and first.value >= 0
+        and next(between, None) is None
+        and (answers_failure(site, first.value) or tells_failure(site.function, first.value))
     )
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Sequence
 
-from backendlint.api import FunctionFacts, Span, Value, below
+from backendlint.api import FunctionFacts, Span, Value, below, status_of
 
 from .places import Place, unraised
 
@@ -108,11 +108,18 @@ def _flat(items: Sequence[object]) -> Iterator[int]:
             yield item
 
 
-def answers_failure(function: FunctionFacts, vid: int) -> bool:
+def answers_failure(site: Place, vid: int) -> bool:
     """`return HttpResponse(status=500)`, `return body, 503`."""
+    function = site.function
     value = function.values[vid]
-    if value[0] == "tuple":
-        return _is_failure(value, [function.values[item] for item in value[1]])
     call = function.calls[value[1]] if value[0] == "call" else None
-    said = [function.values[item] for key, item in call.kwargs if key in ("status", "status_code")] if call else []
-    return any(item[0] == "const" and isinstance(item[1], int) and item[1] >= 400 for item in said)
+    said = [item for key, item in call.kwargs if key in ("status", "status_code")] if call else []
+    codes = [status_of(site.project, site.fn, item) for item in (value[1][1:2] if value[0] == "tuple" else said)]
+    return any(code is not None and code >= 400 for code in codes)
+
+
+def tells_failure(function: FunctionFacts, vid: int) -> bool:
+    """`return {"error": message}`."""
+    value = function.values[vid]
+    keys = [function.values[key] for key, _ in value[1] if key >= 0] if value[0] == "dict" else []
+    return any(key[0] == "const" and key[1] in ("error", "errors") for key in keys)

@@ -20,6 +20,7 @@ from backendlint.api import (
     around,
     asks_nobody,
     below,
+    block_at,
     by_style,
     called_name,
     calls_in,
@@ -129,6 +130,17 @@ def only_makes_a_value(project: Project, site: Place) -> bool:
     return by_name and only_converts(project, site.fn, site.block)
 
 
+def only_looks_at_error(site: Place) -> bool:
+    """`error.detail["message"]` of an error that was caught, and nothing else."""
+    fn, inside = site.fn, below(site.function, site.facts.group)
+    if calls_in(site.function, site.facts.group) or waits(site):
+        return False
+    looked = [vid for kind in ("attr", "item") for vid in fn.made_by(kind)]
+    there = [vid for vid in looked if block_at(fn, fn.facts.span_of(vid)) in inside]
+    bases = [fn.untested(fn.value(vid)[1]) for vid in there]
+    return bool(there) and all(base in there or fn.value(base)[0] == "exc" for base in bases)
+
+
 def is_idle(site: Place) -> bool:
     """Whether nothing happens in the handler but a jump or a `return`."""
     function = site.function
@@ -186,7 +198,7 @@ def judged(project: Project, site: Place, lines: Sequence[str]) -> Iterator[Hit]
         or only_collects(site)
     )
     advice = advice or project.layer(site.fn) == "migration" or "/migrations/" in f"/{site.fn.path}"
-    advice = advice or only_makes_a_value(project, site)
+    advice = advice or only_makes_a_value(project, site) or only_looks_at_error(site)
     advice = advice or site.fn.is_module  # who stops it tries once more
     advice = advice or is_thread(project, site.fn)
     advice = advice or (only_awaits(site) and is_awaiting_what_it_cancelled(site))

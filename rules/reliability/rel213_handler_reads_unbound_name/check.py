@@ -102,13 +102,22 @@ def _fails(project: Project, fn: Fn, call: Call, bound: Span, handler: int) -> b
 
 
 def _told_by_later(fn: Fn, read: Span, bound: Span) -> bool:
-    """`if link: engine.dispose()`, where the link is made after the engine, and was None before."""
+    """`if link: engine.dispose()`, `if link is not None:`, where the link is made after the engine, and was None before."""
     later = {other.value for other in fn.facts.bindings if bound < other.span}
-    for test, holds in fn.tests_of(block_at(fn, read)):
-        ways = _ways(fn, test)
+    for test, outcome in fn.tests_of(block_at(fn, read)):
+        subject, holds = _asked_of(fn, test, outcome)
+        ways = _ways(fn, subject)
         if holds and len(ways) > 1 and all(way in later or fn.const(way) is None for way in ways):
             return True
     return False
+
+
+def _asked_of(fn: Fn, test: Vid, outcome: bool) -> tuple[Vid, bool]:
+    """What a test asks whether it is there (`link`, `link is not None`), and the answer."""
+    value = fn.value(fn.untested(test))
+    if value[0] == "compare" and value[1][0] in ("is", "is not") and fn.const(value[2][1]) is None:
+        return value[2][0], outcome is (value[1][0] == "is not")
+    return test, outcome
 
 
 def _ways(fn: Fn, vid: Vid) -> set[Vid]:

@@ -90,9 +90,9 @@ def _describes(fn: Fn, vid: Vid) -> bool:
 
 
 def _only_computes(project: Project, ref: Ref) -> bool:
-    """`phonenumbers.parse(text)`: of a package that does nothing else."""
+    """`phonenumbers.parse(text)`, `x509.load_pem_x509_certificate(text)`: of a package that does nothing else."""
     library = project.libraries.library_of(ref.name) if ref.kind in ("lib", "libinst") else None
-    return library is not None and library.kind == "values"
+    return library is not None and library.kind in ("values", "crypto")
 
 
 def _finds(fn: Fn, name: str, call: Call) -> bool:
