@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import re
+from collections.abc import Iterator
+
 from backendlint.api import (
+    Call,
     Fn,
     FunctionFacts,
     Hit,
@@ -28,6 +32,8 @@ _ANSWER = frozenset({"text", "content"})
 _BROAD = "builtins.Exception"
 _BROADEST = "builtins.BaseException"
 _MAX_DEPTH = 5
+_RETRIES = re.compile(r"retr(y|ie)|backoff|attempts", re.IGNORECASE)
+"""What runs a function again where it fails."""
 
 
 def twice(project: Project, fn: Fn, found: LogCall, again: Raise) -> Hit:
@@ -36,6 +42,7 @@ def twice(project: Project, fn: Fn, found: LogCall, again: Raise) -> Hit:
         not said
         or _tells_the_answer(fn, found)
         or _outermost(project, fn)
+        or _is_tried_again(fn)
         or _parts_ways(fn.facts, found, again)
         or not _logged_above(project, fn, again)
     )
@@ -54,6 +61,27 @@ def _tells_the_answer(fn: Fn, found: LogCall) -> bool:
     """`extra={"answer": response.text}`: what the other side said, which the error that goes on does not carry."""
     read = (fn.value(vid) for vid in ingredients(fn.facts, found.call.passed))
     return any(value[0] == "attr" and value[2] in _ANSWER and fn.unguarded(value[1])[0] != "exc" for value in read)
+
+
+def _is_tried_again(fn: Fn) -> bool:
+    """`@retry(...)`, `again = Retry(times=3)` and `again(ask)` of a function within: each attempt but the last is told here alone."""
+    if any(_RETRIES.search(ref.name) for ref in fn.decorators):
+        return True
+    home = fn.parent
+    if home is None or home.is_module:
+        return False
+    own = ("def", fn.facts.qualname)
+    takers = [call for call in home.calls if any(home.unguarded(vid) == own for vid in call.passed)]
+    return any(_RETRIES.search(name) for call in takers for name in _names(home, call))
+
+
+def _names(fn: Fn, call: Call) -> Iterator[str]:
+    """What is called, and of which class the object is whose method it is (`Retry(times=3).run(ask)`)."""
+    yield fn.callee_name(call)
+    func = fn.unguarded(call.func)
+    owner = fn.unguarded(func[1]) if func[0] == "attr" else func
+    if owner[0] == "call":
+        yield fn.callee_name(fn.calls[owner[1]])
 
 
 def _logged_above(project: Project, fn: Fn, again: Raise) -> bool:

@@ -32,7 +32,7 @@ _STOPS = (
 )
 _FAILED = ("error", "critical", "fatal")
 _TOLD = ("warning", "warn", "exception", *_FAILED)
-ANSWERS = re.compile(r"(^|\.)(HTTPException|Http404|PermissionDenied|APIException|Abort)$")
+ANSWERS = re.compile(r"(^|\.)(HTTPException|Http404|PermissionDenied|APIException|Abort)$|^rest_framework\.")
 """Exceptions that are answers."""
 _IMPORTERS = frozenset({"import_module", "import_string", "__import__", "find_spec"})
 _ENDS = re.compile(
@@ -40,7 +40,7 @@ _ENDS = re.compile(
 )
 _TRIES = re.compile(
     r"_*((try|maybe|guess|detect|probe|best_effort)_|(\w+_)?(health_?check|ping|heartbeat)s?(_|$))|"
-    r"_*(is|has|can|supports)_\w*(available|installed|supported|present|running|reachable|online|alive)$"
+    r"_*(is|has)_valid(_\w+)?$|_*(is|has|can|supports)_\w*(available|installed|supported|present|running|reachable|online|alive)$"
 )
 """Functions that only try, or ask again and again whether somebody is there."""
 
