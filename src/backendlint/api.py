@@ -52,7 +52,7 @@ from backendlint.project.clocks.naivetimes import (
     only_claims,
 )
 from backendlint.project.entities import Cls, Fn, Ref
-from backendlint.project.errors.badinput import unguarded_conversions
+from backendlint.project.errors.badinput import BadInput, bad_inputs
 from backendlint.project.errors.conversions import asks_nobody, only_converts
 from backendlint.project.errors.exception_kinds import ErrorClass, error_classes, inherits_any
 from backendlint.project.errors.failures import Unmapped, Unwrapped, says_missing, waits_there
@@ -178,6 +178,7 @@ __all__ = [
     "SLIPS",
     "UNKNOWN",
     "Answer",
+    "BadInput",
     "Block",
     "CacheUse",
     "Call",
@@ -256,6 +257,7 @@ __all__ = [
     "asks_nobody",
     "asks_to_show",
     "at_once",
+    "bad_inputs",
     "before",
     "below",
     "bind",
@@ -406,7 +408,6 @@ __all__ = [
     "unbounded",
     "unchanged",
     "unconnected",
-    "unguarded_conversions",
     "users_of",
     "validated_by_decorator",
     "validates",

@@ -57,6 +57,7 @@ WAITS = ("asyncio.wait_for", "asyncio.timeout", "asyncio.timeout_at")
 FILES = ("builtins.OSError", "builtins.IOError", "builtins.FileNotFoundError", "builtins.EnvironmentError")
 ALL = ("builtins.Exception", "builtins.BaseException")
 LOOKUP = "builtins.LookupError"
+LOOKUPS = (LOOKUP, "builtins.KeyError")
 STATUS = frozenset({"status", "status_code", "code", "http_status"})
 CLIENT, BEYOND = 400, 600
 ACCEPTED = re.compile(r"#.*(noqa:?[^#]*\bB904\b|pylint: *disable=[^#]*\b(raise-missing-from|W0707)\b)")
@@ -180,7 +181,10 @@ def is_insisted(
     ):
         return False
     is_answer = made.kind in policy.answer_kinds or has_status(fn, item)
-    told = is_answer or is_said(fn, item, handler) or (bool(caught) and not any(map(is_any, caught)))
+    told = is_answer or (
+        not any(kind.kind == "infrastructure" for kind in caught)
+        and (is_said(fn, item, handler) or (bool(caught) and not any(map(is_any, caught))))
+    )
     if told and only_values(project, fn, handler, caught):
         return False
     if is_answer and (
@@ -198,7 +202,17 @@ def is_insisted(
         return False
     if made.name in [kind.name for kind in stood_for] and is_said(fn, item, handler):
         return False  # the same error in better words
-    return is_said(fn, item, handler) or all(not is_narrow(project, kind, policy) for kind in stood_for)
+    if is_said(fn, item, handler) or all(not is_narrow(project, kind, policy) for kind in stood_for):
+        return True
+    return asks_for_several(fn, handler, stood_for) and not is_told_on(project, fn, item, handler)
+
+
+def asks_for_several(fn: Fn, handler: int, caught: list[ErrorClass]) -> bool:
+    """`{"id": answer["id"], "state": answer["state"]}` for `KeyError`: which of the keys is not there, the cause alone says."""
+    tried = fn.facts.blocks[fn.facts.blocks[handler].group].span
+    items = [fn.value(vid)[2] for vid in fn.made_by("item") if tried.holds(fn.facts.span_of(vid))]
+    keys = {key for vid in items if isinstance(key := fn.const(vid), str)}
+    return len(keys) > 1 and any(kind.name in LOOKUPS for kind in caught)
 
 
 def is_foreseen(fn: Fn, item: Raise, handler: int) -> bool:
@@ -224,10 +238,11 @@ def is_accepted(project: Project, fn: Fn, item: Raise) -> bool:
 def only_values(project: Project, fn: Fn, handler: int, caught: list[ErrorClass]) -> bool:
     """Whether nothing is tried but what makes a value of others: that it cannot be made is all there is to know."""
     calls = calls_in(fn.facts, fn.facts.blocks[handler].group)
+    if asks_for_several(fn, handler, caught):
+        return False
     if not calls:  # `table[key]`
         return bool(caught) and all(inherits_any(project, kind.name, frozenset({LOOKUP})) for kind in caught)
-    asks = any(kind.kind == "infrastructure" for kind in caught)
-    return not asks and all(asks_nobody(project, fn, call) for call in calls)
+    return all(asks_nobody(project, fn, call) for call in calls)
 
 
 def is_ended_here(project: Project, fn: Fn, item: Raise, made: ErrorClass) -> bool:

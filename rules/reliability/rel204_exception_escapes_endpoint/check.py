@@ -10,6 +10,7 @@ from functools import partial
 
 from backendlint.api import (
     SLIPS,
+    BadInput,
     Fn,
     Hit,
     Location,
@@ -18,10 +19,10 @@ from backendlint.api import (
     Span,
     Step,
     Unmapped,
+    bad_inputs,
     comment_above,
     here_and_in,
     told_once,
-    unguarded_conversions,
 )
 
 SHOWN = 10
@@ -110,23 +111,39 @@ def _of_decorator(project: Project, item: Unmapped) -> Hit:
 
 
 def _of_bad_input(project: Project) -> Iterator[Hit]:
-    """`int(request.args["page"])` in a handler: one hit a handler."""
+    """`int(request.args["page"])`, `request.FILES["photo"]` in a handler: one hit of each sort a handler."""
     for fqn, routes in project.route_functions.items():
         fn = project.functions[fqn]
         route = next((route for route in routes if route.kind == "http"), None)
-        calls = list(unguarded_conversions(project, fn)) if route is not None else []
-        if not calls or route is None or project.error_paths.mapped.covers(fn, "builtins.ValueError"):
-            continue
-        (first, error), *others = calls
-        yield Hit(
-            f"`{fn.callee_name(first)}()` in the handler `{fn.name}()` of {route.label} takes what the client sent: any other text "
-            f"raises {error.rpartition('.')[2]}, and the client gets a 500 for its own mistake; catch it and answer 400, or let the "
-            "framework convert it.",
-            fn.location(first.span),
-            related=tuple(fn.step(call.span, "and here") for call, _ in others[: SHOWN - 1]),
-            function=fqn,
-            severity="warning",
-        )
+        told: dict[str, list[BadInput]] = {}
+        for item in bad_inputs(project, fn) if route is not None else ():
+            if not project.error_paths.mapped.covers(fn, "builtins.ValueError" if item.call else item.error):
+                told.setdefault("converted" if item.call else "missing", []).append(item)
+        for first, *others in told.values():
+            assert route is not None
+            yield Hit(
+                _of_conversion(fn, first, route.label) if first.call else _of_upload(fn, route.label),
+                fn.location(first.span),
+                related=tuple(fn.step(item.span, "and here") for item in others[: SHOWN - 1]),
+                function=fqn,
+                severity="warning",
+            )
+
+
+def _of_conversion(fn: Fn, item: BadInput, label: str) -> str:
+    made = fn.callee_name(item.call) if item.call else ""
+    return (
+        f"`{made}()` in the handler `{fn.name}()` of {label} takes what the client sent: any other text "
+        f"raises {item.error.rpartition('.')[2]}, and the client gets a 500 for its own mistake; catch it and answer 400, or let the "
+        "framework convert it."
+    )
+
+
+def _of_upload(fn: Fn, label: str) -> str:
+    return (
+        f"The handler `{fn.name}()` of {label} takes a file of the request without asking whether it is there: where none was chosen "
+        "that raises KeyError, and the client gets a 500 for its own mistake; use `.get()` and answer 400, or a form."
+    )
 
 
 def _raised_at(project: Project, item: Unmapped) -> Location:

@@ -28,6 +28,7 @@ DATABASE = ("db", "db-read", "db-write", "commit", "flush", "db-connect")
 READS = frozenset({"db", "db-read"})
 ALL = ("builtins.Exception", "builtins.BaseException")
 LAYERS = frozenset({"repository", "service", "model"})
+MANAGERS = frozenset({"django.db.models.Manager", "django.db.models.QuerySet"})
 FILES = (
     "builtins.OSError",
     "builtins.FileNotFoundError",
@@ -86,11 +87,16 @@ def _keeps(project: Project, fn: Fn, inside: frozenset[int]) -> bool:
 def _all_hidden(project: Project, functions: Iterable[Fn]) -> Iterator[tuple[Hit, str]]:
     """Each hit, and whether it is one of those that are told once where there are many."""
     for fn in functions:
-        if project.layer(fn) in LAYERS:
+        if project.layer(fn) in LAYERS or _manages(project, fn):
             for index, block in enumerate(fn.facts.blocks):
                 if block.kind == "except":
                     for hit in _hidden(project, fn, index, block):
                         yield hit, "" if hit.profile else "hidden"
+
+
+def _manages(project: Project, fn: Fn) -> bool:
+    """A method of a manager or a queryset of the project's own."""
+    return fn.cls is not None and not MANAGERS.isdisjoint(project.hierarchy.library_bases(fn.cls))
 
 
 def _hidden(project: Project, fn: Fn, index: int, block: Block) -> Iterator[Hit]:

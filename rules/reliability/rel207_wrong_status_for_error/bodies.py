@@ -94,10 +94,33 @@ def tells(fn: Fn, handler: int, given: Given, usual: Sequence[Given] = ()) -> bo
         return False
     if any(key.lower() in _TELLING for key in keys) and not _says_so_anyway(given, usual):
         return True
+    if _says_aside(fn, handler, given):
+        return True
     return any(
         _flagged(fn, vid) or _is_text_of(fn, handler, vid) or (handler >= 0 and _complains(fn, vid))
         for vid in given.parts
     )
+
+
+def _says_aside(fn: Fn, handler: int, given: Given) -> bool:
+    """`jsonify(rows=[], note=str(error))`: beside nothing at all, what is said aside is all that is told."""
+    for vid in (*given.parts, given.spelled):
+        pairs = _pairs(fn, vid)
+        aside = [item for key, item in pairs if key in _ASIDE]
+        rest = [item for key, item in pairs if key not in _ASIDE]
+        nothing = all(_empty(fn, item) or fn.unguarded(item) in _NOTHING for item in rest)
+        if rest and nothing and any(_is_text_of(fn, handler, item) for item in aside):
+            return True
+    return False
+
+
+def _pairs(fn: Fn, vid: Vid) -> list[tuple[object, Vid]]:
+    """What a dict holds, or a call like `jsonify(rows=rows)` is given, under constants."""
+    value = fn.unguarded(vid) if vid >= 0 else ("",)
+    if value[0] == "call":
+        call = fn.facts.calls[value[1]]
+        return [] if call.args else [(key, item) for key, item in call.kwargs]
+    return [(fn.const(key), item) for key, item in value[1] if key >= 0] if value[0] == "dict" else []
 
 
 def _complains(fn: Fn, vid: Vid) -> bool:
@@ -170,8 +193,12 @@ def is_fixed(fn: Fn, vid: Vid) -> bool:
 
 
 def is_empty(fn: Fn, given: Given) -> bool:
-    """A body that holds no data at all: `{}`, `{"sun": None}`; where it is passed on beside a status, all that is passed."""
-    found = [_empty(fn, vid) for vid in given.parts if not isinstance(fn.const(vid), int)]
+    """A body that holds no data at all: `[]`, `{}`, `{"sun": None}`; where it is passed on beside a status, all that is passed."""
+    found = [
+        _empty(fn, vid) or (vid >= 0 and fn.unguarded(vid) in _NOTHING)
+        for vid in given.parts
+        if not isinstance(fn.const(vid), int)
+    ]
     return bool(found) and all(found)
 
 

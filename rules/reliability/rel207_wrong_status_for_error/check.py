@@ -25,6 +25,7 @@ from .bodies import Given, denies, given_by, is_empty, is_fixed, refuses, report
 from .choices import chosen_by_client, is_chosen, is_explained, sorted_out, speaks_of
 from .statuses import EVERY, OK, SERVER, mismatch, states_another
 
+DJANGO_DB = "django.db."
 TELLS = "a body that tells of an error"
 
 
@@ -110,6 +111,15 @@ def _handler(fn: Fn, block: int) -> int:
     return next((number for number, item in fn.blocks_of(block) if item.kind == "except"), -1)
 
 
+def _is_outage(project: Project, name: str) -> bool:
+    """A failure of the server's own: by the status that its class states, or of its database."""
+    if (failure_status(project, name) or 0) >= SERVER:
+        return True
+    library = project.libraries.library_of(name)
+    stores = name.startswith(DJANGO_DB) or (library is not None and library.kind in ("driver", "orm"))
+    return stores and project.exception_kind(name) == "infrastructure"
+
+
 def _judged(
     project: Project, fn: Fn, handler: int, given: Given, usual: list[Given], profile: Profile | None
 ) -> Iterator[Hit]:
@@ -119,7 +129,7 @@ def _judged(
     found: tuple[str, str] | None = None
     if not answer.failed and not answer.unsaid:
         what = TELLS if tells(fn, handler, given, usual) else ""
-        if not what and all((failure_status(project, name) or 0) >= SERVER for name in types) and is_empty(fn, given):
+        if not what and all(_is_outage(project, name) for name in types) and is_empty(fn, given):
             what = "nothing in it"
         if not what and states_another(project, types) and all(is_fixed(fn, vid) for vid in given.parts):
             denied = "`False` where it says `True` when all went well" if denies(fn, given, usual) else ""

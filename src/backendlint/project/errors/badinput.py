@@ -1,13 +1,14 @@
-"""Conversions of what a client sent that nobody catches: `int(request.args.get("page", 1))`."""
+"""What a client sent wrong that nobody catches: `int(request.args.get("page", 1))`, `request.FILES["photo"]`."""
 
 from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
-from backendlint.facts.model import Call, Value, Vid
+from backendlint.facts.model import Call, Span, Value, Vid
 from backendlint.project.entities import Fn
+from backendlint.project.loops.loops import block_at
 from backendlint.project.values.uses import ingredients
 from backendlint.project.web.requests import request_reads, validated_by_decorator
 
@@ -16,6 +17,10 @@ if TYPE_CHECKING:
     from backendlint.project.routes.model import Route
 
 _REFUSED = "builtins.ValueError"
+_MISSING = "builtins.KeyError"
+_UPLOADS = "FILES"
+_CHECKED = "form_valid"
+"""What Django's views call with a form that holds what it asks for."""
 _CONVERTS = {
     "builtins.int": _REFUSED,
     "builtins.float": _REFUSED,
@@ -39,7 +44,41 @@ _LEAVES = ("return", "raise", "continue", "break")
 MAX_STEPS = 10
 
 
-def unguarded_conversions(project: Project, fn: Fn) -> Iterator[tuple[Call, str]]:
+class BadInput(NamedTuple):
+    """Where a handler takes what may be wrong."""
+
+    span: Span
+    error: str
+    """What leaves it then."""
+    call: Call | None = None
+    """The conversion; None where something may not be there at all."""
+
+
+def bad_inputs(project: Project, fn: Fn) -> Iterator[BadInput]:
+    """What a handler takes as the client sent it."""
+    yield from (BadInput(call.span, error, call) for call, error in _unguarded_conversions(project, fn))
+    yield from _unasked_uploads(project, fn)
+
+
+def _unasked_uploads(project: Project, fn: Fn) -> Iterator[BadInput]:
+    """`request.FILES["photo"]` of a form in which nobody has chosen a file (Django's; Flask answers 400 itself)."""
+    reads = {item.vid for item in request_reads(project, fn) if item.name == _UPLOADS}
+    if not reads or fn.name == _CHECKED or any(fn.callee_name(call) in _CHECKS for call in fn.calls):
+        return
+    for vid in fn.made_by("item"):
+        base, key = fn.value(vid)[1:3]
+        span = fn.facts.span_of(vid)
+        block = block_at(fn, span)
+        if fn.untested(base) not in reads or not isinstance(fn.const(key), str):
+            continue
+        tests = [test for test, _ in fn.tests_before(block, span, _LEAVES)]
+        tests += [test for test, _ in fn.operands_before(span)]
+        asked = not reads.isdisjoint(ingredients(fn.facts, tests))
+        if not asked and project.exceptions.caught_by(fn, block, _MISSING) < 0:
+            yield BadInput(span, _MISSING)
+
+
+def _unguarded_conversions(project: Project, fn: Fn) -> Iterator[tuple[Call, str]]:
     """Conversions of query parameters, form fields and parts of the body in a handler, each with the error that leaves it."""
     calls = [(call, error) for call in fn.calls if len(call.args) == 1 and (error := _refusal(fn, call))]
     if not calls or validated_by_decorator(project, fn):

@@ -150,6 +150,11 @@ class Exceptions:
             return self.class_names(fn, value[1], depth)
         if value[0] == "binop" and value[1] == "+":
             return tuple(name for item in value[2:4] for name in self.class_names(fn, item, depth))
+        if value[0] == "bool" and value[1] == "or":  # `failures or (ConnectionError,)`
+            return tuple(name for item in value[2] for name in self.class_names(fn, item, depth))
+        home = fn.outer(value) if value[0] == "outer" and depth else None
+        if home is not None and home.facts.values[value[1]][0] in _TUPLES:
+            return self.class_names(home, value[1], depth - 1)
         if fn.func_of(value) in _MADE_OF and depth:  # `except tuple(CODES.keys())`
             made_of = fn.facts.calls[value[1]].args[:1]
             items = [item for inner in made_of for item in looped(self.project, fn, inner)]

@@ -290,7 +290,18 @@ class Failures:
             types = tuple(name for name in types if self.project.exception_kind(name) != "integrity")
             if types and self._raises_own(fn, index):
                 found.update(types)
+        for runner in self._runners(fn) if depth else ():
+            found |= self.wraps(runner, 0)
         return frozenset(found)
+
+    def _runners(self, fn: Fn) -> Iterator[Fn]:
+        """What is handed a function of its own to run (`breaker.run(ask)`), and what decorators put around it."""
+        for call in fn.calls:
+            if any(fn.unguarded(vid)[0] == "def" for vid in call.passed):
+                yield from (target for target in self.project.targets(fn, call) if _runs_given(target))
+        for ref in fn.decorators:
+            if ref.kind == "func":
+                yield from made_within(self.project, self.project.functions[ref.name])
 
     def wrapped_elsewhere(self, name: str) -> bool:
         """Whether the project turns failures of this sort into its own somewhere; those of one client of HTTP are like another's."""
@@ -418,7 +429,7 @@ class Failures:
                 for index, block in enumerate(parent.facts.blocks)
                 if block.kind == "except"
             )
-            return any(self._alike(frozenset(types), name) for types in caught)
+            return any(self._alike(frozenset(types), name) for types in caught) or self._alike(self.wraps(parent), name)
         callers = self.project.graph.callers(fn) if not fn.name.endswith("__") else ()
         return bool(callers) and all(
             edge.call is not None
@@ -463,6 +474,11 @@ class Failures:
         inside = below(fn.facts, block)
         tried = [self.project.models(fn, call) for call in fn.calls if call.block in inside]
         return not tried or any(not models or any(map(_reaches_out, models)) for models in tried)
+
+
+def _runs_given(fn: Fn) -> bool:
+    """Whether it calls one of its parameters in a `try`."""
+    return any(fn.unguarded(call.func)[0] == "param" and fn.inside(call.block, "try") is not None for call in fn.calls)
 
 
 def _reaches_out(model: CallModel) -> bool:
