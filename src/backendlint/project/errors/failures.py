@@ -292,16 +292,20 @@ class Failures:
                 found.update(types)
         for runner in self._runners(fn) if depth else ():
             found |= self.wraps(runner, 0)
-        return frozenset(found)
+        return frozenset(found) | (self._decorating(fn) if depth else frozenset())
 
     def _runners(self, fn: Fn) -> Iterator[Fn]:
-        """What is handed a function of its own to run (`breaker.run(ask)`), and what decorators put around it."""
+        """What is handed a function of its own to run: `breaker.run(ask)`."""
         for call in fn.calls:
             if any(fn.unguarded(vid)[0] == "def" for vid in call.passed):
                 yield from (target for target in self.project.targets(fn, call) if _runs_given(target))
-        for ref in fn.decorators:
-            if ref.kind == "func":
-                yield from made_within(self.project, self.project.functions[ref.name])
+
+    def _decorating(self, fn: Fn) -> frozenset[str]:
+        """What the project's own decorators around the function wrap."""
+        inner = (
+            made_within(self.project, self.project.functions[ref.name]) for ref in fn.decorators if ref.kind == "func"
+        )
+        return frozenset[str]().union(*(self.wraps(wrapper, 0) for wrappers in inner for wrapper in wrappers))
 
     def wrapped_elsewhere(self, name: str) -> bool:
         """Whether the project turns failures of this sort into its own somewhere; those of one client of HTTP are like another's."""
@@ -435,6 +439,7 @@ class Failures:
             edge.call is not None
             and (
                 self._handled_at(edge.caller, edge.call.block, name)
+                or self._alike(self._decorating(edge.caller), name)
                 or (depth > 0 and _together(edge.caller, fn) and self._wrapped_above(edge.caller, name, depth - 1))
             )
             for edge in callers
