@@ -23,7 +23,7 @@ from backendlint.api import (
 
 from .agreements import is_contract, is_last_case, is_promised
 from .callers import is_tested_before
-from .functions import VALIDATOR, is_answered, is_decorated, is_inner, is_program, is_public, is_view
+from .functions import VALIDATOR, is_answered, is_decorated, is_decorator, is_inner, is_program, is_public, is_view
 from .lookedup import is_looked_up
 from .syntax import is_narrowing, says_why, speaks_of_bug
 from .validation import is_as_asked, is_configured, is_decided_before, is_decided_elsewhere, is_validation
@@ -120,6 +120,7 @@ def _is_quiet(site: SyntaxSite, node: cst.Assert, statement: Statement, direct: 
         return True
     return (
         not site.function.name
+        or is_decorator(site)
         or is_decorated(site, VALIDATOR)
         or BY_HAND.search(site.file.path) is not None
         or for_development(site.file.path)

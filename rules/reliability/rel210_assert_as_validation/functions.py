@@ -54,6 +54,16 @@ def is_inner(site: SyntaxSite) -> bool:
     return parent >= 0 and bool(site.file.functions[parent].name) and not site.function.cls
 
 
+def is_decorator(site: SyntaxSite) -> bool:
+    """A function within another one that is given a function and gives it back: modules that use it are loaded, or are not."""
+    function = site.function
+    return (
+        is_inner(site)
+        and len(function.params) == 1
+        and any(item.value >= 0 and function.values[item.value] == ("param", 0) for item in function.returns)
+    )
+
+
 def is_decorated(site: SyntaxSite, names: re.Pattern[str]) -> bool:
     """Whether a decorator's dotted name (without its arguments) matches."""
     function = site.function

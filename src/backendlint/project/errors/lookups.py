@@ -9,6 +9,7 @@ from backendlint.facts.model import Call, Value, Vid
 from backendlint.facts.within import below, called_name
 from backendlint.project.entities import Fn, Ref
 from backendlint.project.errors.exceptions import Escape
+from backendlint.project.errors.justwritten import just_written
 from backendlint.project.errors.ownmistakes import is_own_mistake
 from backendlint.project.errors.samelimit import tested_before
 from backendlint.project.linking.binding import bind
@@ -96,7 +97,12 @@ def _asks(project: Project, steps: list[tuple[Fn, Escape]]) -> bool:
     call = escape.site.call
     if _always_one(project, last, given) or _by_own_key(project, last, call) or _just_seen(last, escape.block, call):
         return False
-    if _is_there(project, last, escape.block) or from_rows(project, last, call) or _sought_before(project, last, call):
+    if (
+        just_written(last, call)
+        or _is_there(project, last, escape.block)
+        or from_rows(project, last, call)
+        or _sought_before(project, last, call)
+    ):
         return False
     given = [vid for vid in given if not _of_few(project, last, vid)]
     for caller, above in reversed(steps[:-1]):
