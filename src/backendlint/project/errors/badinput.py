@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from backendlint.project.routes.model import Route
 
 _REFUSED = "builtins.ValueError"
-_MISSING = "builtins.KeyError"
+_MISSING = "django.utils.datastructures.MultiValueDictKeyError"
 _UPLOADS = "FILES"
 _CHECKED = "form_valid"
 """What Django's views call with a form that holds what it asks for."""
