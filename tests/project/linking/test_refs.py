@@ -26,6 +26,27 @@ def test_bases_that_hang_on_those_of_a_later_class_are_found() -> None:
     assert project.hierarchy.library_bases(project.classes["pier.boats.Boat"]) == ("flask_sqlalchemy.model.Model",)
 
 
+def test_what_a_package_binds_to_the_name_of_its_module_is_meant() -> None:
+    project = build(
+        dock____init__="from .mailer import Mailer\nmailer = Mailer()\nfrom .weigh import weigh\nfrom . import ropes\n",
+        dock__mailer="class Mailer:\n    def post(self): ...\ndef quick(): ...\n",
+        dock__weigh="def weigh(): ...\n",
+        dock__ropes="def tie(): ...\n",
+        dock__notes="""
+            from . import mailer, ropes, weigh
+            from .mailer import quick
+            def f():
+                mailer.post()
+                quick()
+                weigh()
+                ropes.tie()
+        """,
+    )
+    assert called(project, "notes.f") == [
+        ["dock.mailer.Mailer.post"], ["dock.mailer.quick"], ["dock.weigh.weigh"], ["dock.ropes.tie"]
+    ]  # fmt: skip
+
+
 def test_imports_without_the_source_folder_are_found() -> None:
     project = build(
         backend__src__shop__db="def connect(): ...\n",

@@ -112,8 +112,23 @@ class Modules:
         for end in range(len(parts), 0, -1):
             file = self.find(".".join(parts[:end]), importer)
             if file is not None:
-                return self.member(file, tuple(parts[end:]), depth)
+                rest = tuple(parts[end:])
+                return self._in_place_of(file, rest, depth) or self.member(file, rest, depth)
         return self._library(dotted)
+
+    def _in_place_of(self, file: FileFacts, rest: tuple[str, ...], depth: int) -> Target | None:
+        """What a package binds to the name of one of its modules: after `from .mailer import Mailer`, `mailer = Mailer()` in its
+        `__init__`, `from shop import mailer` gives that object."""
+        folder, _, name = file.module.rpartition(".")
+        package = self.by_name.get(folder)
+        vid = package.names.get(name, -1) if package is not None and package.is_package else -1
+        if package is None or vid < 0 or depth >= MAX_DEPTH:
+            return None
+        value = package.functions[0].values[vid]
+        if value[0] not in ("call", "def", "name") or (value[0] == "name" and self.find(value[1], folder) is file):
+            return None
+        own = bool(rest) and (rest[0] in file.names or any(item.name == "*" for item in file.imports))
+        return None if own else self.member(package, (name, *rest), depth + 1)
 
     def _library(self, dotted: str) -> Target:
         return Target("library", None, self.libraries.canonical(dotted))
