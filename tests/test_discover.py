@@ -118,6 +118,7 @@ def test_categories_and_what_is_not_reviewed(tmp_path: Path) -> None:
     tree(
         tmp_path,
         "app/migrations/0002_ab_test.py",
+        "alembic/versions/d41f0c9a7b52_add_lab_tests.py",
         "conftest.py",
         "docs/conf.py",
         "app/vendor/c.py",
@@ -129,6 +130,7 @@ def test_categories_and_what_is_not_reviewed(tmp_path: Path) -> None:
         "app/a.py": "code",
         "app/migrations/0001_initial.py": "migration",
         "app/migrations/0002_ab_test.py": "migration",
+        "alembic/versions/d41f0c9a7b52_add_lab_tests.py": "migration",
         "app/settings/third_party/e.py": "code",
         "manage.py": "script",
     }

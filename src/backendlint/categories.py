@@ -51,8 +51,8 @@ _TEST_FOLDER = re.compile(
 _SETTINGS = frozenset({"settings", "config", "conf"})
 """Folders below which `third_party` holds the settings of libraries, and no library."""
 _TEST_FILE = re.compile(r"^(test_.*|.*_tests?|tests|conftest|locustfile)\.py$")
-_MIGRATION_FILE = re.compile(r"(migrations|versions)/[0-9][0-9a-f]*_\w+\.py$")
-"""A migration by its folder and number, whatever it is about (`0002_ab_test.py`)."""
+_MIGRATION_FILE = re.compile(r"(migrations|versions)/([0-9][0-9a-f]*|[0-9a-f]{10,})_\w+\.py$")
+"""A migration by its folder and number, whatever it is about (`0002_ab_test.py`, `d41f0c9a7b52_add_tests.py`)."""
 _GENERATED_FILE = re.compile(r"(_pb2(_grpc)?|[._]generated)\.(py|sql)$")
 _SCRIPT_FILE = re.compile(r"^(manage|setup|noxfile|fabfile|conf)\.py$")
 _GENERATED_HEAD = re.compile(
