@@ -19,6 +19,7 @@ from backendlint.api import (
     Step,
     Table,
     called_name,
+    calls_at,
     ops,
     sqltypes,
     table_of,
@@ -38,7 +39,7 @@ _MANAGER = re.compile(rf"\.(?:{'|'.join(sorted(_MANAGERS))})(?:\.|$)")
 def check(project: Project) -> Iterator[Hit]:
     """Each framework's models against its own migrations, as far as both were read completely."""
     data = project.data
-    if data.alembic:
+    if data.alembic and _connected(data.alembic):
         models = {
             name: table
             for name, table in data.sqlalchemy.tables.items()
@@ -54,6 +55,12 @@ def check(project: Project) -> Iterator[Hit]:
         }
         yield from _compare(project, models, data.django_migrated, "Django", True)
     yield from _todays(project)
+
+
+def _connected(migrations: list[ops.Migration]) -> bool:
+    """Whether every parent was read: what comes after a gap cannot be put in order."""
+    known = {migration.id for migration in migrations}
+    return all(known.issuperset(migration.depends) for migration in migrations)
 
 
 def _loaded(project: Project, table: Table) -> bool:
@@ -186,7 +193,7 @@ def _compare(
 
 def _differences(project: Project, table: Table, made: Table, framework: str, all_read: bool) -> Iterator[Hit]:
     if made.complete and table.complete and made.kind == table.kind:
-        yield from _columns(table, made, framework)
+        yield from _columns(project, table, made, framework)
         yield from _left_over(project, table, made)
         if all_read:
             yield from _indexes(table, made, framework)
@@ -197,13 +204,13 @@ def _command(framework: str) -> str:
     return "`alembic revision --autogenerate`" if framework == "Alembic" else "`manage.py makemigrations`"
 
 
-def _columns(table: Table, made: Table, framework: str) -> Iterator[Hit]:
+def _columns(project: Project, table: Table, made: Table, framework: str) -> Iterator[Hit]:
     """The columns of a table that differ; of many that hold something else, the first."""
     missing, different = list[Hit](), list[Hit]()
     for column in table.columns.values():
         other = made.column(column.name)
         name = f"`{table.name}.{column.name}`"
-        if other is None and not column.type:
+        if other is None and (not column.type or _hidden(project, table, column)):
             continue  # a library's field of its own, which may have no column
         if other is None:
             missing += _hit(
@@ -217,6 +224,8 @@ def _columns(table: Table, made: Table, framework: str) -> Iterator[Hit]:
         # from a library, whose releases differ
         inherited = framework == "Django" and column.location in (None, table.location)
         difference = "" if inherited else _difference(column, other)
+        if difference and framework == "Django" and column.nullable != other.nullable and _of_library(project, column):
+            difference = ""
         if difference:
             different += _hit(
                 column.location or table.location,
@@ -227,6 +236,20 @@ def _columns(table: Table, made: Table, framework: str) -> Iterator[Hit]:
             )
     yield from missing
     yield from told_once(different, _together, severity=None, each=lambda _: table.name)
+
+
+def _hidden(project: Project, table: Table, column: Column) -> bool:
+    """Whether a base class has a property of the field's name: Django leaves the field away then."""
+    cls = project.classes.get(table.owner)
+    name = column.attribute or column.name
+    return cls is not None and any(name in base.methods for base in project.hierarchy.mro(cls))
+
+
+def _of_library(project: Project, column: Column) -> bool:
+    """Whether a library's class of field says by itself if it may be null (`FallbackTextField`), as migrations tell and models need not."""
+    places = [column.location] if column.location is not None else []
+    made = [ref.name for place in places for fn, call in calls_at(project, place) for ref in project.callees(fn, call)]
+    return any(name.rpartition(".")[2].endswith("Field") and not name.startswith("django.") for name in made)
 
 
 def _together(hit: Hit, others: str) -> str:

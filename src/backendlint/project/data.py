@@ -21,6 +21,7 @@ from backendlint.project.schema.history import (
     Moment,
     add_indexes,
     ages_of,
+    chain_of,
     index_foreign_keys,
     merged,
     moments,
@@ -30,7 +31,7 @@ from backendlint.project.schema.history import (
 from backendlint.project.schema.links import ModuleLinks
 from backendlint.project.schema.metadata import base_of, migrated_bases
 from backendlint.project.schema.model import Schema, Table
-from backendlint.project.schema.operations import DropTable, Migration, Operation, RenameTable
+from backendlint.project.schema.operations import CreateTable, DropTable, Migration, Operation, RenameTable
 from backendlint.project.schema.peewee_models import read_peewee
 from backendlint.project.schema.printed import is_printed
 from backendlint.project.schema.released import dates_of, long_released
@@ -187,7 +188,10 @@ class Data:
 
     @cached_property
     def _defining(self) -> list[FileFacts]:
-        return [file for file in self._files if not is_revision(file)]
+        folders = tuple(
+            folder for file in self._files if is_revision(file) and (folder := chain_of(file.path))[-1:] == "/"
+        )
+        return [file for file in self._files if not (is_revision(file) or file.path.startswith(folders))]
 
     @cached_property
     def attribute_mapped(self) -> Schema:
@@ -326,8 +330,9 @@ class Data:
             if text.role == "file" or text.path in inside or not _DEFINES & set(text.text[:400].upper().split()):
                 continue
             for operation in read_script(text.text, text.dialect, text.location).operations:
-                self._bring(schema, operation)
-                apply(schema, operation)
+                if not _of_another(schema, operation, text.path):
+                    self._bring(schema, operation)
+                    apply(schema, operation)
         for name in [name for name, table in schema.tables.items() if "hole_" in name or table.kind == "temporary"]:
             del schema.tables[name]
         return schema
@@ -349,6 +354,18 @@ class Data:
         if self.dialect == "mysql":
             index_foreign_keys(whole)
         return whole
+
+
+def _of_another(schema: Schema, operation: Operation, path: str) -> bool:
+    """Whether code drops or makes anew a table that another file defines: of a database of its own, for all that is known, so
+    that a query may mean either."""
+    made = operation.table if isinstance(operation, CreateTable) else None
+    name = made.name if made is not None else operation.table if isinstance(operation, DropTable) else ""
+    known = schema.find(name) if name else None
+    if known is None or known.location is None or known.location.path == path:
+        return False
+    known.complete = known.complete and made is not None and known.columns.keys() >= made.columns.keys()
+    return True
 
 
 def _texts(functions: Iterable[Fn]) -> Iterator[str]:

@@ -31,6 +31,8 @@ def _doubt(schema: Schema, operation: ops.Operation) -> None:
     table = schema.find(name)
     if table is None:
         schema.complete = False
+        for other in schema.named(name.rpartition(".")[2]) if "." in name else ():
+            other.complete = False  # it may well be that one, in a namespace that was not read
         return
     named: tuple[str, ...] = ()
     if isinstance(operation, ops.CreateIndex):

@@ -168,7 +168,12 @@ class Schema:
         if "." in name:
             namespace, _, rest = name.rpartition(".")
             return self.find(rest) if namespace.lower() in DEFAULT_NAMESPACES else None
-        return next((table for table in self.tables.values() if table.name.lower() == folded), None)
+        return next(self.named(name), None)
+
+    def named(self, name: str) -> Iterator[Table]:
+        """The tables of that name, in whatever namespace."""
+        folded = name.lower()
+        return (table for table in self.tables.values() if table.name.lower() == folded)
 
     def find_owner(self, dotted: str) -> Table | None:
         """The table that a class maps."""
