@@ -24,8 +24,12 @@ _CALLED = re.compile(r"\b(\w+)\(")
 _DEFINED = re.compile(r"\bCREATE\s+(?:OR\s+REPLACE\s+)?(?:AGGREGATE|FUNCTION)\s+(\w+)\s*\(", re.IGNORECASE)
 _CATALOG = re.compile(r"\b(information_schema|to_regclass|sqlite_master|pg_tables|pg_class)\b", re.IGNORECASE)
 _NO_COLUMNS = frozenset(
-    "DEFAULT CURRENT_DATE CURRENT_TIMESTAMP CURRENT_USER SESSION_USER USER LOCALTIME SYSDATE TRUE FALSE VALUE".split()
+    "DEFAULT CURRENT_DATE CURRENT_TIMESTAMP CURRENT_USER SESSION_USER USER LOCALTIME SYSDATE TRUE FALSE VALUE "
+    "NEXTVAL CURRVAL ROWNUM LEVEL".split()
 )
+"""What databases give of themselves; Oracle a sequence's next number too (`tickets.NEXTVAL`)."""
+_FILLED_IN = re.compile(r"(?<![\w\s)])\s*&&?[A-Za-z_]\w*|\$\{\w+\}")
+"""`IN (&numbers)`, `${schema}.orders`: what the client that runs a file puts in first."""
 MANY = 2
 """A project that speaks to more kinds of databases than that has texts whose kind cannot be told."""
 ALIKE = 0.8
@@ -80,6 +84,8 @@ def _syntax(statement: SqlStatement) -> Iterator[Hit]:
     if len(statement.project.data.dialects) > MANY:
         return
     if any(mark in statement.text for mark in ("{{", "{%", "<<", "#{")):
+        return
+    if statement.source.role == "file" and _FILLED_IN.search(statement.text):
         return
     if _own_functions(statement) or _table_of_values(statement) or statement.words()[-1] == "VALUES":
         return  # the last: ClickHouse's drivers send the rows apart
@@ -224,7 +230,8 @@ def _exempt(statement: SqlStatement, scope: sql.Scope, node: exp.Column) -> bool
         return True
     if not node.table and node.name.lower() in scope.output and isinstance(node.parent, exp.Ordered):
         return True
-    return node.name.upper() in _NO_COLUMNS
+    part = bool(node.table) and node.name.isdigit()  # `pair.1`: of a tuple, as ClickHouse has them
+    return part or node.name.upper() in _NO_COLUMNS
 
 
 def _no_column(statement: SqlStatement, node: exp.Expression, source: sql.Source) -> Hit:
