@@ -111,7 +111,7 @@ def own_query(project: Project, fn: Fn) -> Site | None:
         model = site.model
         if (model.orm is not None and model.orm.op == "refresh") or model.auth is not None:
             continue  # `authenticate(request, ...)`: a library asks for the user
-        if model.name.startswith(FRAMED):
+        if model.name.startswith(FRAMED) and model.name.rpartition(".")[0].rpartition(".")[2][:1].isupper():
             continue  # `serializer.save()`, `self.get_object()`: which rows, and how, stands in the class
         built = model.orm is not None and model.orm.lazy and model.orm.op in BUILDS and site.call.func >= 0
         sent = QUERIES.intersection(model.effect) and not model.transaction and "commit" not in model.effect
@@ -191,8 +191,8 @@ def web_imports(project: Project) -> Iterator[tuple[str, Hit]]:
             project.hierarchy.role(cls) == "model" for cls in project.layers.classes_of(file.path)
         )
         for item in file.imports:
-            if item.type_checking:
-                continue
+            if item.type_checking or (file.is_package and item.target.startswith(f"{file.module}.")):
+                continue  # the latter: a package gathers its own modules
             web = layer != "service" and not defines_models and imports_web(project, file, item)
             above = "" if web else imports_controller(project, file, item, injected)
             if web or above:
