@@ -43,11 +43,12 @@ def _judged(project: Project) -> Iterator[Hit]:
             late = _second_step(released, moment, operation.table, operation.column) or moment.migration.after_deploy
             yield replace(hit, profile="strict") if late else hit
         elif isinstance(operation, ops.Other) and operation.kind in {"DROP DATABASE", "DROP SCHEMA"}:
-            yield moment.hit(
+            hit = moment.hit(
                 f"{operation.kind} destroys everything in it, and a downgrade cannot bring it back; take a "
                 "backup, and drop what is in it "
                 "table by table, after its last use is gone."
             )
+            yield replace(hit, profile="strict") if _set_up(moment, operation) else hit
         elif isinstance(operation, ops.Truncate):
             for table in operation.tables:
                 if moment.existing(table) and not _refilled(moment, table):
@@ -64,6 +65,21 @@ def _judged(project: Project) -> Iterator[Hit]:
                 "back; delete just what must go, in batches, after a backup."
             )
             yield replace(hit, profile="strict") if _PASSING.search(operation.table) else hit
+
+
+def _set_up(moment: Moment, operation: ops.Other) -> bool:
+    """`DROP SCHEMA IF EXISTS staging`, `CREATE SCHEMA staging`: the script sets up what is its own."""
+    name = _named(operation)
+    made = (item for item in moment.to_come if isinstance(item, ops.Other) and item.kind.startswith("CREATE "))
+    return "IF EXISTS" in operation.text.upper() and any(
+        item.kind[7:] == operation.kind[5:] and _named(item) == name for item in made
+    )
+
+
+def _named(operation: ops.Other) -> str:
+    """`staging` of `DROP SCHEMA IF EXISTS staging CASCADE`."""
+    words = [word.strip('"`;').lower() for word in operation.text.split()[2:]]
+    return next((word for word in words if word not in ("if", "not", "exists")), "")
 
 
 def _refilled(moment: Moment, table: str) -> bool:

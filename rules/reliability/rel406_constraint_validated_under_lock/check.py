@@ -99,7 +99,7 @@ def _just_added(moment: Moment, table: str, columns: tuple[str, ...]) -> bool:
 def _not_null(moment: Moment, operation: ops.AlterColumn) -> Iterator[Hit]:
     table = moment.table(operation.table)
     column = table.column(operation.column) if table is not None else None
-    if column is not None and not column.nullable:
+    if (column is not None and not column.nullable) or _restated(moment, operation):
         return
     checked = table is not None and any(
         re.search(rf"\b{re.escape(operation.column)}\b\"?\s+IS\s+NOT\s+NULL", item.text, re.IGNORECASE)
@@ -124,6 +124,17 @@ def _not_null(moment: Moment, operation: ops.AlterColumn) -> Iterator[Hit]:
         f"first add `CHECK ({operation.column} IS NOT NULL) NOT VALID`, validate it in a later transaction, then set NOT NULL, "
         "which PostgreSQL 12 takes from the check."
     )
+
+
+def _restated(moment: Moment, operation: ops.AlterColumn) -> bool:
+    """Whether the way back says NOT NULL too (of the column that this one renames): so it was before, and is said again."""
+    names = {operation.column} | {
+        item.new
+        for item in moment.to_come
+        if isinstance(item, ops.RenameColumn) and (item.table, item.column) == (operation.table, operation.column)
+    }
+    back = [item for item in moment.migration.reverse or () if isinstance(item, ops.AlterColumn)]
+    return any(item.nullable is False and item.table == operation.table and item.column in names for item in back)
 
 
 def _in_mysql(moment: Moment, operation: ops.AlterColumn, name: str) -> str:

@@ -11,8 +11,13 @@ _DDL = re.compile(
     r"^\s*(?:CREATE\s+(?:UNLOGGED\s+)?TABLE|ALTER\s+TABLE|DROP\s+TABLE|CREATE\s+(?:UNIQUE\s+)?INDEX)\b", re.IGNORECASE
 )
 _TEMPORARY = re.compile(r"\b(?:TEMP|TEMPORARY)\b|\btmp_|\btemp_|_tmp\b|_temp\b", re.IGNORECASE)
-_PARTITION = re.compile(r"\b(?:PARTITION\s+OF|ATTACH\s+PARTITION|DETACH\s+PARTITION)\b", re.IGNORECASE)
+_PARTITION = re.compile(
+    r"\bPARTITION\s+OF\b|\b(?:ATTACH|DETACH|DROP|REPLACE|MOVE|TRUNCATE|EXCHANGE|FREEZE|FETCH)\s+PARTITIONS?\b",
+    re.IGNORECASE,
+)
 """Upkeep of a partitioned table goes on for as long as time does: no migration can know the next month."""
+_MUTATION = re.compile(r"^\s*ALTER\s+TABLE\s+\S+\s+(?:DELETE\s+WHERE|UPDATE)\b", re.IGNORECASE)
+"""How ClickHouse deletes and changes rows."""
 _TOGGLE = re.compile(
     r"^\s*ALTER\s+TABLE\s+(?:ONLY\s+)?\S+\s+(?:ENABLE|DISABLE)(?:\s+(?:ALWAYS|REPLICA))?\s+TRIGGER\b", re.IGNORECASE
 )
@@ -178,7 +183,7 @@ def _executed(project: Project, inside: frozenset[str]) -> Iterator[Hit]:
             or project.layer(fn) == "command"
         ):
             continue
-        if _PARTITION.search(text.text) or _TOGGLE.match(text.text) or only_by_hand(project, fn):
+        if any(item.search(text.text) for item in (_PARTITION, _MUTATION, _TOGGLE)) or only_by_hand(project, fn):
             continue
         verb = " ".join(match.group().upper().split())
         start = len(match.group()) - len(match.group().lstrip())

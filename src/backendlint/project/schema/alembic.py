@@ -400,8 +400,10 @@ def _alter_column(view: CallNode, batch: str) -> Iterator[ops.Operation]:
     if type_text is not None and old is not None and type_of(old) == type_text and type_text:
         type_text = None
     using = view.kwarg("postgresql_using")
+    nullable = view.flag("nullable")
     yield ops.AlterColumn(
-        table=table, column=column, type=type_text, nullable=view.flag("nullable"),
+        table=table, column=column, type=type_text,
+        nullable=None if nullable is view.flag("existing_nullable") else nullable,
         default=server_default(default) if default is not None else None,
         drop_default=default is not None and server_default(default) is None,
         using=using.text() if using is not None else "", choices=enum_choices(kind) if kind is not None else (),
