@@ -38,6 +38,11 @@ from .uses import (
 _NAME = re.compile(r"(^|_|[a-z])(N|n)ame$")
 
 
+def _epoch(fn: Fn, call: Call) -> bool:
+    """`datetime.fromtimestamp(0)`: before everything, wherever the server stands."""
+    return fn.callee_name(call) in ("fromtimestamp", "utcfromtimestamp") and fn.const((*call.args, -1)[0]) == 0
+
+
 def _beside_stripped(fn: Fn, call: Call) -> bool:
     """One of several times, another of which loses its zone on purpose: `given.replace(tzinfo=None)`."""
     stripped = stripped_times(fn)
@@ -101,6 +106,7 @@ def profile_of(project: Project, fn: Fn, call: Call, model: CallModel) -> Profil
         return "strict"
     if (
         only_calendar(fn, call)
+        or _epoch(fn, call)
         or _beside_stripped(fn, call)
         or _written_as_utc(fn, call, model)
         or measures(project, fn, call)

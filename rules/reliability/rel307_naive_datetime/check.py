@@ -11,7 +11,7 @@ from backendlint.api import FEW, Clocks, Fn, Hit, KeptTimes, Profile, Project, V
 
 from .makers import Naive, handed_on, made_here, told_already
 from .settings import program, programs_of, runs_in_utc, zones_of
-from .styles import ADVICE, STYLES, Times, style_of
+from .styles import ADVICE, STYLES, UNSEEN, Times, style_of
 
 ALIKE = 2
 """So many times alike of one function are told one by one."""
@@ -47,7 +47,8 @@ def _judged(times: Times, functions: Iterable[Fn]) -> Iterator[tuple[Hit, str]]:
             style = style_of(times, naive)
             if in_django and utc and style not in (ADVICE, "utc"):
                 style = "" if times.clocks.met(naive.fn, naive.values, local=naive.local) else "django"
-            yield (replace(naive.hit, profile="strict"), "") if style == ADVICE else (naive.hit, style)
+            advice = style in (ADVICE, UNSEEN)
+            yield (replace(naive.hit, profile="strict"), "") if advice else (naive.hit, style)
 
 
 def _once_a_function(hits: Iterable[Hit]) -> Iterator[Hit]:

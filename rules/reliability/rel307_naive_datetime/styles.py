@@ -6,10 +6,13 @@ from typing import NamedTuple
 
 from backendlint.api import FEW, SLIPS, Clocks, Hit, KeptTimes, Project, Vid, object_root, operands
 
+from .beyond import ends_in
 from .makers import Naive
 from .uses import times_of
 
 ADVICE = "advice"
+UNSEEN = "unseen"
+"""Of local times whose end is not seen: advice, unless Django takes them for what they are not."""
 
 
 class Times(NamedTuple):
@@ -41,11 +44,32 @@ def style_of(times: Times, naive: Naive) -> str:
         return ADVICE
     elif naive.local and times.clocks.in_rows(naive.fn, naive.values):
         return "rows"
+    elif naive.local:
+        return _further_on(times, naive, kept)
     else:
-        like = naive.local and (kept.consistent(naive.fn, naive.call) or times.clocks.only_told(naive.fn, naive.values))
+        like = False
     if naive.local:
         return ADVICE if like or not zones else "local"
     return "utc" if like or not zones else "stray"
+
+
+def _further_on(times: Times, naive: Naive, kept: KeptTimes) -> str:
+    """Local time that the function itself brings to no harm: told where it is seen to end beside another clock or in rows, an
+    object keeps it, or a client gets it. What stays in the process, or is shown to whoever started it, is advice."""
+    fn, clocks = naive.fn, times.clocks
+    beside = any(
+        any(vid in naive.values for _, vid in call.kwargs)
+        and any("aware" in clocks.kinds(fn, vid) for _, vid in call.kwargs if vid not in naive.values)
+        for call in fn.calls
+    )
+    end = "harm" if beside else ends_in(times.project, clocks, fn, naive.values)
+    if end:
+        return "" if end == "harm" else "rows"
+    if not clocks.zones_usual or (naive.call is not None and kept.consistent(fn, naive.call)):
+        return ADVICE
+    stored = any(store.name and store.value in naive.values for store in fn.facts.stores)
+    served = fn.fqn in times.project.route_functions and not clocks.only_told(fn, naive.values)
+    return "local" if (stored and not _on_object(times.project, naive)) or served else UNSEEN
 
 
 def _on_object(project: Project, naive: Naive) -> bool:

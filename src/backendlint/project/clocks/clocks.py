@@ -26,7 +26,7 @@ _POINTS = frozenset({"datetime.datetime.now", "datetime.datetime.fromtimestamp"}
 _NAIVE = frozenset({"datetime.datetime.today", "datetime.datetime.utcnow", "datetime.datetime.utcfromtimestamp"})
 _MOMENT = frozenset({"timestamp", "astimezone"})
 """These take a time without a zone for local."""
-_STORES = frozenset({"db-read", "db-write"})
+_STORES = frozenset({"db", "db-read", "db-write"})
 _NAMES = ("name", "attr")
 _TEXT = ("fmt", "binop", "guard", "phi", "subscript", "item")
 MAX_DEPTH = 6
@@ -177,7 +177,8 @@ class Clocks:
             return True
         if any(vid in times and key.partition("__")[0] in columns for call in fn.calls for key, vid in call.kwargs):
             return True
-        others = (vid for value in fn.facts.values for vid in self._beside(value, times))
+        others = [vid for value in fn.facts.values for vid in self._beside(value, times)]
+        others += [part for vid in others if fn.value(vid)[0] == "binop" for part in operands(fn.value(vid))]
         return any(self._names(fn, vid) in columns for vid in others)
 
     @staticmethod
@@ -223,9 +224,12 @@ class Clocks:
         return any(not times.isdisjoint(operands(value)) for value in dicts)
 
     def _queried(self, fn: Fn, call: Call, times: AbstractSet[Vid]) -> bool:
-        """Given to a database by itself, or among the parameters of its statement."""
+        """Given to a database by itself, or among the parameters of its statement, also by a helper of the project's."""
+        among = any(not times.isdisjoint(operands(fn.value(vid))) for vid in call.passed)
+        if among and self.project.targets(fn, call):
+            return bool(_STORES & self.project.effects.call_effects(fn, call))
         stores = any(_STORES.intersection(model.effect) for model in self.project.models(fn, call))
-        return stores and any(not times.isdisjoint((vid, *operands(fn.value(vid)))) for vid in call.passed)
+        return stores and (among or not times.isdisjoint(call.passed))
 
     # texts
 
