@@ -9,6 +9,7 @@ from backendlint.api import Durable, Fn, Project, before, name_of, object_root
 
 from .objects import path_of
 
+_MANAGERS = ("contextlib.contextmanager", "contextlib.asynccontextmanager")
 _FORM = re.compile(r"^(POST|(flask\.)?request\.form|form)$")
 """What a page's form has sent; it names the button that was pressed."""
 
@@ -59,6 +60,14 @@ def separate(fn: Fn, first: Durable, second: Durable) -> bool:
     """In two loops, each round of which opens a session of its own: one thing after the other."""
     one, two = _rounds(fn, first.call.block), _rounds(fn, second.call.block)
     return bool(one) and bool(two) and one.isdisjoint(two)
+
+
+def in_two_phases(fn: Fn, first: Durable, second: Durable) -> bool:
+    """A context manager that stores something before what is done inside it, and something after: the first is to be seen meanwhile."""
+    if not any(ref.name in _MANAGERS for ref in fn.decorators):
+        return False
+    yields = (item.span for item in fn.facts.returns if item.is_yield)
+    return any(before(first.call.span, span) and before(span, second.call.span) for span in yields)
 
 
 def _rounds(fn: Fn, block: int) -> set[int]:

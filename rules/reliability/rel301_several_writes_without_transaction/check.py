@@ -26,7 +26,7 @@ from backendlint.api import (
 )
 
 from .asides import audit_trails, is_aside
-from .branches import alternatives, answered, is_left, separate
+from .branches import alternatives, answered, in_two_phases, is_left, separate
 from .excuses import for_framework, in_a_request, outside
 from .failures import closes, dispensable, undone
 from .objects import copied, different, one_row, refills
@@ -120,7 +120,7 @@ def _found(project: Project, fn: Fn, steps: list[Durable]) -> Iterator[tuple[Dur
         for second in steps[number + 1 :]:
             apart = exclusive(fn, first.call.block, second.call.block) or alternatives(project, fn, first, second)
             apart = apart or separate(fn, first, second) or is_left(project, fn, first, second)
-            apart = apart or answered(fn, first, second)
+            apart = apart or answered(fn, first, second) or in_two_phases(fn, first, second)
             apart = apart or dispensable(project, fn, first, second) or dispensable(project, fn, second, first)
             apart = apart or one_row(project, fn, first, second) or closes(project, fn, first, second)
             if apart or not different(project, fn, first, second) or undone(project, fn, first, second):

@@ -121,16 +121,17 @@ def different(project: Project, fn: Fn, first: Durable, second: Durable) -> bool
 def _of_others(project: Project, fn: Fn, first: Durable, second: Durable) -> bool:
     """`credit(source, -amount)`, stored, then `credit(target, amount)`: the same function changes rows of two keys."""
     one, two = (
-        {
+        [
             (target.fqn, object_root(fn, call.args[0]))
             for call in fn.calls
             if call.args and before(call.span, until.span) and not (since and before(call.span, since.span))
             for target in project.targets(fn, call)
             if target is step.write.fn and fn.const(call.args[0]) is ...
-        }
+        ]
         for step, since, until in ((first, None, first.call), (second, first.call, second.call))
     )
-    return bool(one and two) and one.isdisjoint(two)
+    both = {name for name, _ in one} & {name for name, _ in two}
+    return any(all((name, key) not in two for other, key in one if other == name) for name in both)
 
 
 def _emptied(fn: Fn, first: Durable, second: Durable) -> bool:

@@ -18,7 +18,7 @@ from backendlint.api import (
 )
 
 from .objects import by_callee, same, saved, stored_object
-from .singles import CLEANS, begins
+from .singles import CLEANS, JOBS, begins
 
 _STAGES = 4
 """So many commits of one job are no oversight."""
@@ -33,7 +33,6 @@ _DONE = re.compile(
     r"(^|[._])(complete[sd]?|completed|done|finish(es|ed)?|succeed(s|ed)?|success|processed)(_|$)",
     re.IGNORECASE,
 )
-_JOBS = frozenset("job jobs task run import export sync batch scan".split())
 
 
 def heals(project: Project, fn: Fn, first: Durable, second: Durable) -> bool:
@@ -81,7 +80,7 @@ def _reports(project: Project, fn: Fn, step: Durable) -> bool:
     set_here = (item.value for item in fn.facts.stores if item.name and object_root(fn, item.base) == root >= 0)
     told = [callee, *(name_of(fn.file, fn.facts, vid) for vid in (*step.call.passed, *set_here))]
     words = {*identifier_words(step.write.entity.rpartition(".")[2]), *identifier_words(callee)}
-    return any(_DONE.search(name) for name in told) and not _JOBS.isdisjoint(words)
+    return any(_DONE.search(name) for name in told) and not JOBS.isdisjoint(words)
 
 
 def _elsewhere(project: Project, step: Durable) -> bool:

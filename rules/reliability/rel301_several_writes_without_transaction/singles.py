@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-from backendlint.api import Call, Durable, Fn, Project, before, name_of, object_root, operands
+from backendlint.api import Call, Durable, Fn, Project, before, identifier_words, name_of, object_root, operands
 
 from .objects import path_of, stored_object
 
@@ -21,6 +21,12 @@ CLEANS = re.compile(
 )
 _ENSURES = re.compile(r"(^|_)(ensure|(get|find)_or_create|if_not_(exists?|present)|if_missing)(_|$)", re.IGNORECASE)
 """What makes only what is missing, and may do so alone."""
+_PROGRESS = re.compile(
+    r"(^|_)(progress|processed|percent(age)?|total|remaining|eta|started|queued|finished|completed|failed|heartbeat)(_|$)",
+    re.IGNORECASE,
+)
+JOBS = frozenset("job jobs task run import export sync batch scan".split())
+"""Rows that stand for work."""
 _REPEATABLE = frozenset({"get_or_create", "update_or_create", "write"})
 
 
@@ -35,6 +41,7 @@ def counts(project: Project, fn: Fn, step: Durable) -> bool:
         and not _touches(step)
         and not _purges(step)
         and not begins(fn, step)
+        and not _tells_progress(fn, step)
         and not any(_ENSURES.search(edge.callee.name) for edge in step.edges)
     )
 
@@ -96,6 +103,17 @@ def begins(fn: Fn, step: Durable) -> bool:
         told += [item.value for item in fn.facts.stores if item.name and object_root(fn, item.base) == root
                  and before(item.span, step.call.span)]  # fmt: skip
     return any(_BEGUN.search(name_of(fn.file, fn.facts, vid)) for vid in told if fn.value(vid)[0] in ("name", "attr"))
+
+
+def _tells_progress(fn: Fn, step: Durable) -> bool:
+    """`job.progress = n`, `job.save()`: how far the work is, to be seen while it is done."""
+    if JOBS.isdisjoint(identifier_words(step.write.entity.rpartition(".")[2])) or step.write.call is not step.call:
+        return False
+    told = [name for name, _ in step.call.kwargs] if step.write.op == "update" else []
+    if step.write.op == "save":
+        root = stored_object(fn, step)
+        told = [item.name for item in fn.facts.stores if item.name and object_root(fn, item.base) == root]
+    return bool(told) and all(_PROGRESS.search(name) or _TOUCH.search(name) for name in told)
 
 
 def _touches(step: Durable) -> bool:

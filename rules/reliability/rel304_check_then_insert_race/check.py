@@ -38,6 +38,8 @@ DRAWS = frozenset("random uuid uuid1 uuid4 secrets urlsafe nonce choices randbel
 """Words of functions that give something else each time."""
 ENSURES = re.compile(r"(^|_)(get_or_create|create_or_get|ensure|update_or_create|upsert)(_|$)")
 """What asks once more itself."""
+WORK = frozenset("job jobs task run".split())
+"""Rows that stand for work, and what tells one such piece of work from others."""
 IMPORTS = frozenset("parser parsers importer importers".split())
 
 
@@ -90,7 +92,7 @@ def _judged(project: Project, functions: Iterable[Fn]) -> Iterator[tuple[Hit, st
             aside = project.layer(fn) == "migration" or for_tests(project, fn) or adds_itself(fn, raced.insert)
             if aside or asks_again(project, raced):
                 continue
-            if raced.check.value in told or of_others(project, raced) or drawn(raced):
+            if raced.check.value in told or of_others(project, raced) or drawn(raced) or of_new_row(project, raced):
                 continue
             hit, constraint = _hit(project, raced)
             hit = replace(hit, profile="strict") if raced.entity in alike else hit
@@ -157,6 +159,7 @@ def _doubtful(project: Project, raced: Raced, unique: bool) -> bool:
         return True
     return (
         (not unique and _may_be_many(project, raced))
+        or of_own_run(project, raced)
         or only_planned(project, raced.fn)
         or project.lifecycle.alone_leads_to(raced.fn)
         or by_import(project, raced.fn)
@@ -190,6 +193,35 @@ def drawn(raced: Raced) -> bool:
     made = ingredients(fn.facts, [raced.check.value])
     calls = (fn.facts.calls[fn.value(vid)[1]] for vid in made if fn.value(vid)[0] == "call")
     return any(not DRAWS.isdisjoint(identifier_words(fn.callee_name(call))) for call in calls)
+
+
+def of_new_row(project: Project, raced: Raced) -> bool:
+    """`crate = Crate(...)`, `crate.save()`, `Label.filter(crate=crate).exists()`: nobody else knows of the crate yet."""
+    fn = raced.fn
+    steps = (
+        step.call for origin in project.origins.of(fn, raced.check.value) for step in origin.steps if step.fn is fn
+    )
+    for vid in {vid for call in (raced.check, *steps) for vid in call.passed}:
+        value = fn.value(object_root(fn, vid))
+        call = fn.facts.calls[value[1]] if value[0] == "call" else None
+        refs = project.callees(fn, call) if call is not None else ()
+        made = (project.classes[ref.name] for ref in refs if ref.kind == "class" and ref.name in project.classes)
+        if any(project.hierarchy.role(cls) == "model" for cls in made):
+            return True
+    return False
+
+
+def of_own_run(project: Project, raced: Raced) -> bool:
+    """`def scan(job_id): if not Job.filter(id=job_id).exists(): Job.create(id=job_id)`: the row of the very run that it is told to do."""
+    if WORK.isdisjoint(identifier_words(raced.entity.rpartition(".")[2])):
+        return False
+    fn = raced.fn
+    steps = (
+        step.call for origin in project.origins.of(fn, raced.check.value) for step in origin.steps if step.fn is fn
+    )
+    given = [fn.unguarded(vid) for call in (raced.check, *steps) for vid in call.passed]
+    names = [fn.facts.params[value[1]].name for value in given if value[0] == "param"]
+    return any(not WORK.isdisjoint(identifier_words(name)) for name in names)
 
 
 def of_trail(raced: Raced) -> bool:

@@ -222,7 +222,7 @@ def _unreferenced(project: Project, table: Table, column: Column, routed: frozen
     key = target.columns.get(target.primary_key[0])
     if key is None or sqltypes.family(key.type) != sqltypes.family(column.type) or target.source != table.source:
         return
-    words = set(identifier_words(table.name))
+    words = {*identifier_words(table.name), *identifier_words(table.owner.rpartition(".")[2])}
     advice = bool(words & _KEPT) or (column.nullable and table.source != "ddl") or _explained(project, column)
     advice = advice or _outlives(project, table) or _moves_on(project, target)
     yield Hit(

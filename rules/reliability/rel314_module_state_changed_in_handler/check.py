@@ -68,7 +68,7 @@ def _of_each(project: Project, fn: Fn, span: Span, block: int, name: str, how: s
         return True
     if how == "replaces":
         return any(made_anew(project, fn, store, name) for store in fn.facts.stores if store.span == span)
-    if how == "writes into" and (of_few_keys(project, fn, span) or made_of_key(fn, span)):
+    if how == "writes into" and (of_few_keys(project, fn, span) or made_of_key(project, fn, span)):
         return True
     if how != "adds to" and keeps_results(project, fn, name, span if how == "writes into" else None):
         return True

@@ -7,6 +7,7 @@ from backendlint.api import Fn, Project, Span, Store, Vid, asked, bounded, ingre
 from .state import MUTABLE, dotted, is_container, is_named, root, stored_at
 
 _IMPORTS = frozenset({"importlib.import_module", "django.utils.module_loading.import_string"})
+_FROM_OUTSIDE = ("param", "outer", "await", "enter", "exc", "unknown")
 CLOCKS = frozenset({"time.monotonic", "time.monotonic_ns", "time.perf_counter"})
 
 
@@ -114,14 +115,29 @@ def of_few_keys(project: Project, fn: Fn, span: Span) -> bool:
     )
 
 
-def made_of_key(fn: Fn, span: Span) -> bool:
+def made_of_key(project: Project, fn: Fn, span: Span) -> bool:
     """`_signers[name] = Signer(name)`: of nothing but its key, it is the same in each process."""
     for store in stored_at(fn, span):
         value = fn.value(root(fn, store.value))
         passed = fn.facts.calls[value[1]].passed if value[0] == "call" else ()
         if passed and all(fn.unguarded(vid) == fn.unguarded(store.key) for vid in passed):
             return True
+        if store.key >= 0 and store.value >= 0 and _only_of(project, fn, store):
+            return True
     return False
+
+
+def _only_of(project: Project, fn: Fn, store: Store) -> bool:
+    """`_titles[name] = name.replace("_", " ").title()`: texts and figures worked out of the key."""
+    keys = {fn.value(vid) for vid in ingredients(fn.facts, [store.key]) if fn.value(vid)[0] == "param"}
+    parts = [fn.value(vid) for vid in ingredients(fn.facts, [store.value])]
+    calls = [fn.facts.calls[value[1]] for value in parts if value[0] == "call"]
+    return (
+        bool(keys)
+        and {value for value in parts if value[0] in _FROM_OUTSIDE} == keys
+        and all(str(value[1]).startswith("builtins.") for value in parts if value[0] == "name")
+        and not any(project.targets(fn, call) for call in calls)
+    )
 
 
 def fills(fn: Fn, block: int, name: str) -> bool:

@@ -253,6 +253,7 @@ def _save_of(project: Project, fn: Fn, store: Store) -> Call | None:
             if value[2] in ("save", "asave") or any(m.orm is not None and m.orm.op == "save" for m in models):
                 found.append(call)
     found += [] if found else _handed_to_save(project, fn, base)
+    found = [call for call in found if not exclusive(fn, store.block, call.block)]
     return next((call for call in found if not before(call.span, store.span)), found[0] if found else None)
 
 
