@@ -39,7 +39,7 @@ COPIES = "copies"
 
 
 def check(project: Project) -> Iterator[Hit]:
-    """One hit a function, at the second step that stands alone; that each change leaves a copy first is told once."""
+    """One hit a function, at the first of two steps that stand alone; that each change leaves a copy first is told once."""
     trails = audit_trails(project)
     styles = by_style(project, list(project.all_functions()), lambda functions: _judged(project, functions, trails))
     for style, hits in styles.items():
@@ -169,10 +169,10 @@ def _hit(project: Project, fn: Fn, first: Durable, second: Durable, trails: froz
     by_hand = by_hand or (for_development(fn.path) and not project.reach(fn.fqn)) or in_a_request(project, fn)
     mended = heals(project, fn, first, second)
     return Hit(
-        f"`{fn.name}()` {one} in line {first.call.span.line} and {two} here, each for good by itself: if the "
+        f"`{fn.name}()` {one} here and {two} in line {second.call.span.line}, each for good by itself: if the "
         "second fails, the first stays; put both into one transaction.",
-        fn.location(second.call.span),
-        related=(fn.step(first.call.span, "stored first"),),
+        fn.location(first.call.span),
+        related=(fn.step(second.call.span, "stored by itself"),),
         flow=_flow(fn, second),
         function=fn.fqn,
         profile="strict" if aside or managed or by_hand or mended or outside(project, fn, first, second) else None,

@@ -385,11 +385,10 @@ def _run_sql(replay: Replay, call: CallNode) -> Iterator[ops.Operation]:
         known = True
     else:
         yield from (replace(operation, state_only=True) for group in inner for operation in group)
-    place = texts[0][1].location if texts else call.location
     reversible = reverse is not None and reverse.const("?") is not None
     yield ops.RunSQL(
         sql=";\n".join(text for text, _ in texts or []), operations=tuple(understood), reversible=reversible, known=known,
-        refused=not reversible and reverse is not None, location=place,
+        refused=not reversible and reverse is not None, location=call.location,
     )  # fmt: skip
 
 

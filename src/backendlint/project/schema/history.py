@@ -71,8 +71,12 @@ class Moment:
 
     @property
     def location(self) -> Location | None:
-        """Where the operation stands."""
-        return self.operation.location or (self.within.location if self.within else None) or self.migration.location
+        """Where the operation stands; the call of several lines in which it is the only statement, as SQL is told elsewhere."""
+        place, call = self.operation.location, self.within.location if self.within else None
+        if place is None or call is None or self.within is None:
+            return place or call or self.migration.location
+        inside = call.path == place.path and call.line < place.line <= call.end_line
+        return call if inside and len(self.within.operations) == 1 else place
 
     @property
     def profile(self) -> Profile | None:
