@@ -319,7 +319,7 @@ class Data:
     def migrated(self) -> Schema:
         """The tables that the migrations make."""
         first = merged(self.alembic_schema, played(self.django_history.migrations))
-        return merged(first, played(self.sql_migrations))
+        return merged(first, played(self.sql_migrations, self._sql[1]))
 
     @cached_property
     def defined(self) -> Schema:

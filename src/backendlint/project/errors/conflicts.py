@@ -10,6 +10,7 @@ from backendlint.facts.model import Call, Vid
 from backendlint.facts.within import below
 from backendlint.project.entities import Fn
 from backendlint.project.graph.calls import Edge
+from backendlint.project.linking.decorators import wrapping_calls
 from backendlint.project.rows.transactions import before
 
 if TYPE_CHECKING:
@@ -34,7 +35,7 @@ def conflict_handled(project: Project, fn: Fn, insert: Call) -> bool:
 
 def conflict_handled_in(project: Project, fn: Fn, insert: Call) -> bool:
     """Whether the function itself catches it, whatever its callers do."""
-    if handles_conflict(project, fn, insert.block) or _answered(project, fn, insert):
+    if handles_conflict(project, fn, insert.block) or _answered(project, fn, insert) or _wrapped(project, fn, insert):
         return True
     for call in fn.calls:
         if not before(insert.span, call.span):
@@ -49,6 +50,16 @@ def conflict_handled_in(project: Project, fn: Fn, insert: Call) -> bool:
         ):
             return True  # `await self._commit_or_conflict()`
     return False
+
+
+def _wrapped(project: Project, fn: Fn, insert: Call) -> bool:
+    """Whether what a decorator puts around the function catches it, if the function itself sends the insert."""
+    added = any(model.orm is not None and model.orm.op == "add" for model in project.models(fn, insert))
+    if not fn.decorators or (added and not any(_stores(project, fn, call) for call in fn.calls)):
+        return False
+    return any(
+        handles_conflict(project, wrapper, call.block, broad=False) for wrapper, call in wrapping_calls(project, fn)
+    )
 
 
 def conflict_handled_around(project: Project, edges: Iterable[Edge]) -> bool:

@@ -242,11 +242,17 @@ def is_migration_path(path: str) -> bool:
     return _MIGRATION_FOLDER.search(f"{folder}/") is not None or name in {"migrations.sql", "migration.sql"}
 
 
-def played(migrations: Sequence[ops.Migration]) -> Schema:
-    """The schema after all of them."""
+def played(migrations: Sequence[ops.Migration], around: Schema | None = None) -> Schema:
+    """The schema after all of them; tables that they change and do not make are those of the schema `around`, which a file
+    beside them describes."""
     schema = Schema()
     for migration in migrations:
-        apply_all(schema, migration.operations)
+        for operation in migration.operations:
+            name = getattr(operation, "table", None)
+            known = around.find(name) if around is not None and isinstance(name, str) and name else None
+            if known is not None and schema.find(known.name) is None:
+                schema.add(known.copy())
+            apply_all(schema, [operation])
     return schema
 
 
