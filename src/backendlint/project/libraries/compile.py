@@ -33,7 +33,18 @@ Compiled = dict[str, Any]
 
 _BRACES = re.compile(r"\{([^{}]*)\}")
 _NAME = re.compile(r"[A-Za-z_][\w]*(\.[A-Za-z_]\w*|\.\*)*")
-_HEAD = {"library", "modules", "kind", "dialect", "paramstyle", "is_async", "refused_on_loop", "allowed_by", "checked"}
+_HEAD = {
+    "library",
+    "modules",
+    "kind",
+    "dialect",
+    "paramstyle",
+    "is_async",
+    "refused_on_loop",
+    "allowed_by",
+    "own_loop",
+    "checked",
+}
 _BOOL = "tag:yaml.org,2002:bool"
 _Base: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 

@@ -384,6 +384,8 @@ class Retry:
     """What it does by default."""
     pause: Param | None = None
     """Seconds between the attempts of a constant pace; where left out, `wait` says it."""
+    longer: Param | None = None
+    """Seconds by which each pause is longer than the one before."""
     jitter: bool = False
     on: Param | None = None
     """Exceptions that are retried; default `all` or a dotted name."""
@@ -1030,5 +1032,7 @@ class LibraryModel:
     """The exception with which its database calls refuse to run on a thread with an event loop, instead of waiting there."""
     allowed_by: str = ""
     """The environment variable that makes them wait all the same."""
+    own_loop: bool = False
+    """It runs each asynchronous handler on an event loop that is made for that one request."""
     checked: str = ""
     """Versions against which the data was checked."""

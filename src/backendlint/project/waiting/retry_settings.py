@@ -160,6 +160,9 @@ class RetrySettings:
         return None
 
     def _backoff(self, home: Fn, call: Call | None, retry: Retry) -> tuple[str, bool]:
+        longer = self.argument(call, retry.longer)
+        if longer >= 0 and home.const(longer) != 0:
+            return "exponential", retry.jitter
         vid = self.argument(call, retry.wait)
         if vid < 0:
             open_ended = call is not None and call.open_ended
