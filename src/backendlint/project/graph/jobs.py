@@ -187,9 +187,15 @@ class Jobs:
         return any(stored_in(self.project, fn, item.base) is not None for item in stores)
 
     def _may_write(self, fn: Fn, call: Call) -> bool:
-        """A method such as `save()` of something unknown."""
+        """A method such as `save()` of something unknown, which is no table of the function's own (`by_day[day].add(visit)`)."""
         value = fn.facts.values[call.func]
-        return value[0] == "attr" and value[2] in WRITES and not self.project.callees(fn, call)
+        if value[0] != "attr" or value[2] not in WRITES or self.project.callees(fn, call):
+            return False
+        base = fn.unguarded(value[1])
+        while base[0] == "item":
+            base = fn.unguarded(object_root(fn, base[1]))
+        table = fn.calls[base[1]] if base[0] == "call" and fn.unguarded(value[1])[0] == "item" else None
+        return table is None or all(ref.name != "collections.defaultdict" for ref in self.project.callees(fn, table))
 
     def _scope(self, fn: Fn, call: Call) -> tuple[Step, str, int] | None:
         """The transaction that is open at a call by the structure of its function, and its block."""
