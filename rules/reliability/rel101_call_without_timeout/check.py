@@ -205,7 +205,27 @@ def _ended(site: Site) -> bool:
     if func[0] != "attr" or func[2] not in ("wait", "communicate"):
         return False
     before = (site.fn.value(call.func) for call in site.fn.calls if call.span < site.call.span)
-    return any(value[0] == "attr" and value[2] in ("kill", "terminate") for value in before)
+    return any(value[0] == "attr" and value[2] in ("kill", "terminate") for value in before) or _polled(site)
+
+
+def _polled(site: Site) -> bool:
+    """`if process.poll() is not None: process.communicate()`, also after `while process.poll() is None: ...`: it has ended."""
+    fn, process = site.fn, site.fn.unguarded(receiver(site.fn, site.call))
+    around = {number for number, _ in fn.blocks_of(site.call.block)}
+    over = [
+        (block.value, False)
+        for number, block in enumerate(fn.facts.blocks)
+        if block.kind == "while" and block.value >= 0 and number not in around and block.span < site.call.span
+    ]
+    for test, outcome in (*over, *fn.tests_of(site.call.block)):
+        value = fn.unguarded(test)
+        asked = fn.unguarded(value[2][0]) if value[0] == "compare" and len(value[1]) == 1 else value
+        if asked[0] != "call" or fn.callee_name(fn.calls[asked[1]]) != "poll":
+            continue
+        ended = value[0] != "compare" or value[1][0] in ("is not", "not in", "!=")
+        if fn.unguarded(receiver(fn, fn.calls[asked[1]])) == process and ended is outcome:
+            return True
+    return False
 
 
 def _watched(project: Project, site: Site) -> bool:

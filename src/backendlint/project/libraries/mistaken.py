@@ -7,6 +7,7 @@ import re
 from backendlint.facts.model import Call, Value
 from backendlint.project.entities import Fn
 from backendlint.project.libraries.model import CallModel
+from backendlint.project.linking.binding import object_root
 
 
 def is_mistaken(fn: Fn, call: Call, model: CallModel) -> bool:
@@ -16,7 +17,7 @@ def is_mistaken(fn: Fn, call: Call, model: CallModel) -> bool:
     if not model.mistaken or not call.args:
         return False
     given, target = fn.const(call.args[0]), fn.unguarded(call.func)
-    owner = fn.unguarded(target[1]) if target[0] == "attr" else ("",)
+    owner = fn.value(object_root(fn, target[1])) if target[0] == "attr" else ("",)
     return _by_name(fn, owner) and isinstance(given, str) and re.fullmatch(model.mistaken, given) is not None
 
 

@@ -58,7 +58,10 @@ def _named(project: Project, fn: Fn, dotted: str, depth: int) -> list[object] | 
     home = project.module_function(target.file)
     if len(target.rest) == 1:
         return _member(project, home, target.vid, target.rest[0], depth)
-    return None if target.rest else constants(project, home, target.vid, depth - 1)
+    own = target.file.module
+    if target.rest or project.attached.rebound(f"{own}.{target.name}" if own else target.name):
+        return None
+    return constants(project, home, target.vid, depth - 1)
 
 
 def _attribute(project: Project, fn: Fn, value: tuple[object, ...], depth: int) -> list[object] | None:

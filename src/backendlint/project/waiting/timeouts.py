@@ -352,7 +352,9 @@ class Timeouts:
             given = [inner for item in made for inner in self._passed(item.fn, item.call)]
             decided = [wait for item in given if (wait := self._decided(item, via)) is not None]
         if decided:
-            return next((wait for wait in decided if wait.kind != "forever"), decided[0])
+            wait = next((wait for wait in decided if wait.kind != "forever"), decided[0])
+            later = constructs and wait.kind == "forever" and self._set_on_object(fn, call, via, made)
+            return UNKNOWN if later else wait
         if any(
             key in _CARRIERS
             for item in (*made, *([Made(fn, call)] if constructs else ()))
