@@ -173,9 +173,9 @@ def _hits_in(project: Project, fn: Fn) -> Iterator[Waiting]:
             continue
         found = _direct(project, fn, call) or _stores(project, fn, call) or _through(project, fn, call)
         if found is not None:
-            # such as a connection string that is fetched with the first request
-            seldom = first_time_only(fn, call) or project.literals.for_trial(fn, call.value)
-            yield found.rated("strict" if seldom else _profile(project, fn, call.span))._replace(call=call)
+            yield found.rated("strict" if _seldom(project, fn, call) else _profile(project, fn, call.span))._replace(
+                call=call
+            )
     seen: set[str] = set()
     for edge in project.graph.callees(fn):
         if edge.kind != "property" or edge.callee.fqn in seen:
@@ -184,6 +184,11 @@ def _hits_in(project: Project, fn: Fn) -> Iterator[Waiting]:
         found = _way(project, fn, edge.span, edge.callee)
         if found is not None:
             yield found.rated(_profile(project, fn, edge.span))
+
+
+def _seldom(project: Project, fn: Fn, call: Call) -> bool:
+    """What comes with the first request alone, such as a connection string that is fetched, or in development."""
+    return first_time_only(fn, call) or project.literals.for_trial(fn, call.value)
 
 
 def _profile(project: Project, fn: Fn, span: Span) -> Profile | None:
@@ -336,7 +341,7 @@ def _way(project: Project, fn: Fn, span: Span, target: Fn) -> Waiting | None:
     steps = (fn.step(span, f"calls {begins} on the event loop"), *project.effects.witness(target, BLOCKING))
     hit = _hit(fn, span, start, refused or _waiting(project, fn, site.model), steps)
     links = [(edge.caller, edge.call) for edge in edges] + [(site.fn, site.call)]
-    once = any(link is not None and first_time_only(caller, link) for caller, link in links) or any(
+    once = any(link is not None and _seldom(project, caller, link) for caller, link in links) or any(
         once_a_process(project, item) for item in names
     )
     owner = site.fn.cls

@@ -20,7 +20,8 @@ _FOREVER = ("run_forever", "serve_forever")
 
 def runs_alone(project: Project, fn: Fn) -> bool:
     """Whether every way to a coroutine function begins in a job, a thread or a handler that waits for a loop which it makes
-    for that (`asyncio.run(collect())`, or that a queue's worker makes for each job): what blocks there blocks nobody else."""
+    for that (`asyncio.run(collect())`, or that a queue's worker or a framework makes for each job or request): what blocks
+    there blocks nobody else."""
     todo, seen, begins = [fn], {fn.fqn}, False
     while todo:
         item = todo.pop()
@@ -29,7 +30,11 @@ def runs_alone(project: Project, fn: Fn) -> bool:
         ]
         if not edges and item is not fn and project.layer(item) == "task" and not is_job(project, item):
             continue  # handed to a queue in a way that is not seen
-        if not edges or item.fqn in project.route_functions or len(seen) > MAX_SEEN:
+        if item.fqn in project.route_functions:
+            if not _answers_alone(project, item):
+                return False
+            begins = True
+        elif not edges or len(seen) > MAX_SEEN:
             return False
         for edge in edges:
             caller = edge.caller
@@ -46,6 +51,13 @@ def runs_alone(project: Project, fn: Fn) -> bool:
                 return False
             begins = begins or known is True
     return begins
+
+
+def _answers_alone(project: Project, handler: Fn) -> bool:
+    """Whether the frameworks that serve a handler run it on a loop of its own for each request."""
+    routes = project.route_functions[handler.fqn]
+    heads = [project.libraries.library(route.framework) for route in routes]
+    return all(head is not None and head.own_loop for head in heads)
 
 
 def _for_trial(project: Project, edge: Edge) -> bool:

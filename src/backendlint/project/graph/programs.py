@@ -15,10 +15,12 @@ if TYPE_CHECKING:
     from backendlint.project.model import Project
 
 
-_TOOLING = frozenset({"dev", "scripts", "cli", ".github", ".gitlint", "gitlint", "hack", "maintenance"})
+_TOOLING = frozenset({"dev", "devel", "scripts", "cli", ".github", ".gitlint", "gitlint", "hack", "maintenance"})
 """Folders of what serves the developers."""
 SERVING = frozenset({"controller", "task", "middleware", "entry"})
 """Layers of code that is run for others, not by hand."""
+_DEPLOYS = frozenset({"aws_cdk", "cdktf", "pulumi", "troposphere"})
+"""Libraries by which a program says what a cloud is to set up, and which somebody runs for that."""
 _DEBUG = re.compile(r"(^|\.)(DEBUG|debug)$")
 """How a test of a setting for development ends."""
 _TO_MAIN = 5
@@ -44,6 +46,7 @@ def runs_by_hand(project: Project, fn: Fn, *, beside: bool = False) -> bool:
         or fn.path.rpartition("/")[2] in ("__main__.py", "manage.py", "conftest.py")
         or (fn.path.rpartition("/")[2] == "setup.py" and _packages(fn.file))
         or any(f"{fn.file.module}.{name}" in project.functions for name in _BUILDS)
+        or not _DEPLOYS.isdisjoint(fn.file.packages)
         or project.importers.only_for_debugging(fn.file)
     ):
         return True
