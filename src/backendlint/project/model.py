@@ -22,6 +22,7 @@ from backendlint.project.linking.bases import link_bases, unclear
 from backendlint.project.linking.decorators import add_applied, decorate, decorate_methods
 from backendlint.project.linking.hierarchy import Hierarchy
 from backendlint.project.linking.modules import Modules
+from backendlint.project.linking.protocols import link_protocols
 from backendlint.project.linking.refs import Resolver
 from backendlint.project.linking.spread import spread_options
 from backendlint.project.resources.resources import Resources
@@ -538,6 +539,7 @@ class Project:
         if again := unclear(self):
             link_bases(self, again)
             self._forget()
+        link_protocols(self)
         for fn in self.all_functions():
             if fn.facts.decorators:
                 decorate(self, fn)
