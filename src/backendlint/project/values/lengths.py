@@ -76,7 +76,7 @@ class Lengths:
         if value[0] == "elem":
             return self._in_batches(fn, value[1])
         if value[0] == "name":
-            return self._constant_name(fn, str(value[1]))
+            return self._constant_name(fn, str(value[1])) or self._enumerated(fn, vid)
         if value[0] == "param":
             return self._passes_few(fn, value[1])
         if value[0] == "item":
@@ -204,6 +204,11 @@ class Lengths:
         name = fn.facts.values[call.func]
         word = str(name[-1]).rpartition(".")[2].lower()
         return len(call.args) + len(call.kwargs) > 1 and any(part in word for part in ("batch", "chunk", "slice"))
+
+    def _enumerated(self, fn: Fn, vid: Vid) -> bool:
+        """`for size in Size:`"""
+        classes = [self.project.classes[ref.name] for ref in self.project.refs(fn, vid) if ref.kind == "class"]
+        return bool(classes) and all(self.project.hierarchy.is_a(cls, "enum.Enum") for cls in classes)
 
     def _constant_name(self, fn: Fn, dotted: str) -> bool:
         if _SETTING.search(dotted):

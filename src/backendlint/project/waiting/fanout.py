@@ -6,16 +6,17 @@ from collections.abc import Iterator
 from itertools import takewhile
 from typing import TYPE_CHECKING, NamedTuple
 
-from backendlint.facts.model import Call, Vid
+from backendlint.facts.model import Block, Call, Vid
 from backendlint.facts.within import below
 from backendlint.project.entities import Fn
 from backendlint.project.graph.calls import argument_of
 from backendlint.project.graph.effects import Site
 from backendlint.project.libraries.model import CallModel
 from backendlint.project.linking.binding import object_root, receiver
-from backendlint.project.loops.loops import loop_at
+from backendlint.project.loops.loops import VIEWS, loop_at, plain
 from backendlint.project.taint.naming import identifier_words
 from backendlint.project.values.lengths import Lengths
+from backendlint.project.values.limited import limited
 from backendlint.project.values.uses import aliases
 from backendlint.project.waiting.handoffs import filled_by_requests, measured, of_one_call, seldom_filled
 
@@ -27,9 +28,15 @@ OUTSIDE = frozenset(
     "sleep".split()
 )
 """Effects of which many at once exhaust something: connections, the peer, processes."""
+_ANSWERS = frozenset("http db-read cache-read grpc cloud search".split())
+"""Of those, what brings as much as the other side has."""
 _SAME = ("guard", "await", "star", "mut", "store")
 _ENDS = frozenset({"join", "wait", "result"})
 _STARTS = frozenset({"task", "taskgroup", "thread", "process"})
+
+
+def _is_comp(found: tuple[int, Block]) -> bool:
+    return found[1].kind == "comp"
 
 
 class Fanout(NamedTuple):
@@ -42,6 +49,8 @@ class Fanout(NamedTuple):
     """The function or library call that runs many times, where known."""
     shared: str = ""
     """The class of the one database session that all of them use, if they do."""
+    source: Vid = -1
+    """What is gone through, or counted."""
 
 
 class Fanouts:
@@ -70,13 +79,33 @@ class Fanouts:
                 yield found
 
     def evident(self, fanout: Fanout) -> bool:
-        """Whether requests (or jobs) make many of it: they fill the queue, or start the threads and processes."""
+        """Whether requests (or jobs) make many of it: they fill the queue, or start the rest; not for the parts of an object that
+        lives beside them. So does whoever goes through what others have answered."""
         fn = fanout.site.fn
         if fanout.kind == "queue":
             return filled_by_requests(self.project, fanout.site) and not of_one_call(self.project, fanout.site)
+        asked, layer = fn in self.project.in_request, self.project.layer(fn)
         if fanout.kind in ("thread", "process"):
-            return fn in self.project.in_request or self.project.layer(fn) in ("task", "service")
-        return True
+            return asked or layer in ("task", "service")
+        if asked or not self.project.routes or (layer in ("task", "service") and not self._own(fn, fanout.source)):
+            return True
+        value = fn.value(plain(fn, fanout.source)) if fanout.source >= 0 else ("",)
+        return value[0] == "call" and not _ANSWERS.isdisjoint(self.project.effects.call_effects(fn, fn.calls[value[1]]))
+
+    def _own(self, fn: Fn, vid: Vid) -> bool:
+        """`self._schedules.items()`"""
+        value = fn.unguarded(vid) if vid >= 0 else ("",)
+        while value[0] == "call":
+            call = fn.calls[value[1]]
+            func = fn.value(call.func)
+            inner = func[1] if func[0] == "attr" and func[2] in VIEWS else next(iter(call.args), -1)
+            value = fn.unguarded(inner) if inner >= 0 else ("",)
+        return value[0] == "attr" and fn.cls is not None and fn.value(object_root(fn, value[1])) == ("param", 0)
+
+    def _few(self, fn: Fn, loop: int) -> bool:
+        """Whether a loop goes over something small, or more were refused before."""
+        source = fn.facts.blocks[loop].value
+        return self.lengths.small(fn, source) or limited(self.project, fn, source, loop)
 
     # gather(*[f(x) for x in items])
 
@@ -85,17 +114,19 @@ class Fanouts:
         for vid in site.call.args:
             for comp in self._comprehensions(fn, vid):
                 _, _, element, _, block = fn.facts.values[comp]
-                if self.lengths.bounded(fn, block):
+                around = [number for number, item in takewhile(_is_comp, fn.blocks_of(block))]
+                if all(self._few(fn, number) for number in around):
                     continue
                 what = self._runs(fn, element)
                 if what:
-                    return Fanout(site, "gather", what, self._shared(fn, element))
+                    source = fn.facts.blocks[around[0]].value
+                    return Fanout(site, "gather", what, self._shared(fn, element), source)
             for element, loop in self._appended(fn, vid):
-                if fn.facts.blocks[loop].kind == "while" or self.lengths.small(fn, fn.facts.blocks[loop].value):
+                if fn.facts.blocks[loop].kind == "while" or self._few(fn, loop):
                     continue
                 what = self._runs(fn, element)
                 if what:
-                    return Fanout(site, "gather", what, self._shared(fn, element))
+                    return Fanout(site, "gather", what, self._shared(fn, element), fn.facts.blocks[loop].value)
             what = self._mapped(fn, vid)
             if what:
                 return Fanout(site, "gather", what)
@@ -237,19 +268,14 @@ class Fanouts:
         group = fn.unguarded(receiver(fn, call)) if receiver(fn, call) >= 0 else ("",)
         around = takewhile(lambda found: group != ("enter", found[1].value), fn.blocks_of(call.block))
         number, loop = next(((number, item) for number, item in around if item.kind in ("for", "comp")), (-1, None))
-        if (
-            loop is None
-            or self.lengths.small(fn, loop.value)
-            or self._acquires(fn, number, call)
-            or self._drained(fn, number, call)
-        ):
+        if loop is None or self._few(fn, number) or self._acquires(fn, number, call) or self._drained(fn, number, call):
             return None
         if kind in ("thread", "process"):
-            return None if self._guarded(fn, call) else Fanout(site, kind, self._target(site))
+            return None if self._guarded(fn, call) else Fanout(site, kind, self._target(site), source=loop.value)
         if self._guarded(fn, call) or self._replaces(fn, call):
             return None
         what = next((name for vid in call.args if (name := self._runs(fn, vid) or self._function(fn, vid))), "")
-        return Fanout(site, "task", what) if what else None
+        return Fanout(site, "task", what, source=loop.value) if what else None
 
     @staticmethod
     def _replaces(fn: Fn, call: Call) -> bool:

@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, NamedTuple
 
-from backendlint.facts.model import Call, Span, Vid
+from backendlint.facts.model import Call, Vid
 from backendlint.facts.within import below
 from backendlint.project.entities import Fn
 from backendlint.project.graph.calls import Edge
@@ -15,6 +15,7 @@ from backendlint.project.graph.feasible import happens
 from backendlint.project.graph.inrequest import layers_down
 from backendlint.project.linking.binding import receiver
 from backendlint.project.loops.loops import loop_at, plain
+from backendlint.project.values.limited import limited
 from backendlint.project.values.numbers import number, rounds_of, until
 from backendlint.project.values.turns import MAX_ROUNDS, Rounds, decided
 from backendlint.project.values.uses import aliases
@@ -52,7 +53,6 @@ _PACKAGERS = frozenset({"dpkg", "rpm"})
 _GIT_ASKS = frozenset(
     {"branch", "config", "describe", "init", "log", "remote", "rev-list", "rev-parse", "show", "status", "tag"}
 )
-_NUMBERS = tuple(("name", f"builtins.{name}") for name in ("range", "len", "enumerate"))
 _BATCH = re.compile(r"(^|_)(batch|batches|batched)($|_)", re.IGNORECASE)
 
 
@@ -180,7 +180,7 @@ class LongWorks:
                 or not self._waits(fn, call)
             ):
                 continue
-            if self._capped(fn, iterable, loop):
+            if limited(self.project, fn, iterable, loop):
                 continue
             name, deep = self._external(fn, call)
             if name:
@@ -197,43 +197,6 @@ class LongWorks:
         given = [item for item in fn.facts.returns if not item.is_yield and item.block in inside]
         failed = [answer.span for answer in answers(self.project, fn) if answer.failed] if given else []
         return any(item.span not in failed for item in given)
-
-    def _capped(self, fn: Fn, vid: Vid, block: int) -> bool:
-        """Whether there are but a few: more than a limit were refused before (`if len(items) > LIMIT: return`), here or where
-        they come from, or all endpoints pass a list of one (`stop_all([shop])`)."""
-        vid = _numbered(fn, plain(fn, vid))
-        if _one_or_many(fn, vid):
-            return True
-        span = fn.facts.blocks[block].span if block else fn.facts.span_of(vid)
-        return self._refused(fn, vid, block, span) or self._capped_by_callers(fn, vid)
-
-    def _capped_by_callers(self, fn: Fn, vid: Vid, depth: int = 2) -> bool:
-        value = fn.facts.values[vid]
-        callers = self.project.graph.callers(fn) if value[0] == "param" else []
-        edges = [edge for edge in callers if edge.caller in self.project.in_request]
-        for edge in edges:
-            passed = [plain(edge.caller, item) for item, part in edge.passed(value[1]) if not part]
-            if len(passed) != 1:
-                return False
-            few = self.project.fanouts.lengths.small(edge.caller, passed[0])
-            if (
-                not few
-                and not self._refused(edge.caller, passed[0], edge.block, edge.span)
-                and not (depth > 1 and self._capped_by_callers(edge.caller, passed[0], depth - 1))
-            ):
-                return False
-        return bool(edges)
-
-    def _refused(self, fn: Fn, vid: Vid, block: int, span: Span) -> bool:
-        for item in fn.left_before(block, span, ("return", "raise")):
-            test = fn.unguarded(item.value) if item.value >= 0 else ("",)
-            if test[0] != "compare" or test[1][0] not in (">", ">="):
-                continue
-            size = fn.unguarded(test[2][0])
-            counted = fn.facts.calls[size[1]] if size[0] == "call" else None
-            if counted is not None and fn.const(test[2][1]) != 0 and [plain(fn, arg) for arg in counted.args] == [vid]:
-                return any(ref.name == "builtins.len" for ref in self.project.callees(fn, counted))
-        return False
 
     @staticmethod
     def _batches(fn: Fn, loop: int) -> bool:
@@ -319,28 +282,6 @@ def _of_one(fn: Fn, call: Call, iterable: Vid) -> bool:
         if named and any(item[0] == "elem" and plain(fn, item[1]) == plain(fn, iterable) for item in items):
             return True
     return False
-
-
-def _one_or_many(fn: Fn, vid: Vid) -> bool:
-    """`if not many: pilots = [pilots]`, also in `list(set(pilots))`: who asks for one has one done."""
-    value = fn.unguarded(vid)
-    while value[0] == "call" and len(args := fn.facts.calls[value[1]].args) == 1:
-        value = fn.unguarded(args[0])
-    parts = [fn.unguarded(item) for item in value[1]] if value[0] == "phi" else []
-    single = [fn.unguarded(part[1][0]) for part in parts if part[0] == "list" and len(part[1]) == 1]
-    return any(part[0] == "param" and part in single for part in parts)
-
-
-def _numbered(fn: Fn, vid: Vid) -> Vid:
-    """The list behind `enumerate(items)` and `range(len(items))`."""
-    value = fn.facts.values[vid]
-    call = fn.facts.calls[value[1]] if value[0] == "call" else None
-    name = fn.facts.values[call.func] if call is not None and call.args else ("",)
-    if call is None or name not in _NUMBERS or (name[1] == "builtins.range" and len(call.args) > 1):
-        return vid
-    inner = plain(fn, call.args[0])
-    counted = _numbered(fn, inner)
-    return vid if name[1] == "builtins.range" and counted == inner else counted
 
 
 def _stems(fn: Fn, vid: Vid, iterable: Vid) -> bool:
