@@ -10,6 +10,8 @@ from backendlint.api import Fn, Hit, Policy, Project, Vid, ingredients, name_of,
 PHASES = ("status", "state", "phase")
 """Names under which answers say how far the other side has got."""
 ASKS = frozenset({"http", "db-connect", "socket", "grpc", "cloud"})
+NOT_YET = re.compile(r"(Yet|NotReady|Pending|InProgress|StillRunning)([A-Z]\w*)?$")
+"""Names of exceptions that say so."""
 REPORTS = re.compile(r"notif|report|alert|send|publish|log(?!_?in)|record|capture|mark", re.IGNORECASE)
 PATIENT, FEW = 10, 5
 """Seconds between so many attempts hammer nobody."""
@@ -45,6 +47,8 @@ def _retries(policy: Policy) -> bool:
 def _polls(policy: Policy) -> bool:
     """`if order["status"] != "issued": raise NotYet`: the decorated function asks until the other side is ready."""
     fn = policy.fn
+    if policy.on and all(NOT_YET.search(name) for name in policy.on):
+        return True
     for statement in fn.facts.raises if policy.kind == "decorator" else ():
         for _, block in fn.blocks_of(statement.block):
             value = fn.facts.values[block.value] if block.kind == "if" and block.value >= 0 else ("",)

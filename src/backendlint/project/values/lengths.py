@@ -34,7 +34,7 @@ def _gathers(model: CallModel) -> bool:
     return model.concurrency is not None and model.concurrency.kind == "gather"
 
 
-def _is_cut(fn: Fn, value: Value) -> bool:
+def is_cut(fn: Fn, value: Value) -> bool:
     """`rows[:25]`."""
     return bool(value[0] == "slice" or (value[0] == "item" and fn.unguarded(value[2])[0] == "slice"))
 
@@ -65,7 +65,7 @@ class Lengths:
             return all(self.small(fn, item, depth - 1) for item in spread)
         if value[0] == "comp":
             return self.bounded(fn, value[4], depth - 1, seen | {vid})
-        if value[0] in ("dict", "const", "fmt") or _is_cut(fn, value):
+        if value[0] in ("dict", "const", "fmt") or is_cut(fn, value):
             return True
         if value[0] in ("guard", "await", "star"):
             return self.small(fn, value[1], depth - 1, seen)
@@ -108,11 +108,11 @@ class Lengths:
     def _of_cut(self, fn: Fn, vid: Vid) -> bool:
         """The rows of a table from one to another (`frame.iloc[start:end]`, also passed by all callers), or a column of them."""
         value = fn.unguarded(vid)
-        if value[0] == "item" and not _is_cut(fn, value):
+        if value[0] == "item" and not is_cut(fn, value):
             return self._of_cut(fn, value[1])
         if value[0] == "param":
-            return self._passed(fn, value[1], lambda caller, item: _is_cut(caller, caller.unguarded(item)))
-        return _is_cut(fn, value)
+            return self._passed(fn, value[1], lambda caller, item: is_cut(caller, caller.unguarded(item)))
+        return is_cut(fn, value)
 
     def _few_put(self, fn: Fn, value: Value) -> bool:
         """Whether a change of a table puts in one thing, or one a round only up to a number: `if n < MOST: pages[url] = n`."""
@@ -163,7 +163,7 @@ class Lengths:
         for target in self.project.targets(fn, call):
             for index, passed in bind(fn, call, target).items():
                 values = [fn.unguarded(vid) for vid, part in passed if not part]
-                cut = any(_is_cut(fn, value) for value in values)
+                cut = any(is_cut(fn, value) for value in values)
                 most = _SIZE.fullmatch(target.facts.params[index].name) is not None
                 if cut or (most and any(type(value[1]) is int for value in values if value[0] == "const")):
                     return True
