@@ -10,6 +10,7 @@ from backendlint.facts.within import below
 from backendlint.project.entities import Fn
 from backendlint.project.graph.calls import Edge
 from backendlint.project.linking.binding import bind, object_root
+from backendlint.project.values.lengths import is_cut
 from backendlint.project.values.uses import aliases, ingredients, operands
 
 if TYPE_CHECKING:
@@ -257,8 +258,11 @@ def may_pause(fn: Fn, call: Call) -> bool:
 
 def hands_out(fn: Fn, loop: int) -> bool:
     """Whether a generator's loop hands out one thing a round, or all that comes until a stream breaks off, and goes on:
-    `line = read()`, `yield parse(line)`."""
+    `line = read()`, `yield parse(line)`; or goes on with the rest of a list: `ids = ids[100:]`."""
     inside = below(fn.facts, loop)
+    test = fn.facts.blocks[loop].value
+    if test >= 0 and any(is_cut(fn, fn.value(vid)) for vid in ingredients(fn.facts, (test,))):
+        return fn.facts.blocks[loop].kind == "while"
     return any(
         given.is_yield and given.block in inside and not _left_below(fn, loop, given.block)
         for given in fn.facts.returns

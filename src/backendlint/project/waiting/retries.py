@@ -14,7 +14,6 @@ from backendlint.project.libraries.model import Retry
 from backendlint.project.linking.decorators import wrapping_calls
 from backendlint.project.loops.loops import loop_at
 from backendlint.project.values import numbers
-from backendlint.project.values.lengths import is_cut
 from backendlint.project.values.uses import ingredients
 from backendlint.project.waiting.attempts import (
     are_numbers,
@@ -194,11 +193,9 @@ class Retries:
         ) or self._counts_rounds(fn, loop)
 
     def _advances(self, fn: Fn, block: Block) -> bool:
-        """The next round takes the next rows (`while done < total: rows = load(); done += len(rows)`, `while ids: ...; ids =
-        ids[100:]`), or asks the next of several (`peer = peers[number]`): the counter looks up something else than a pause."""
+        """The next round takes the next rows (`while done < total: rows = load(); done += len(rows)`), or asks the next of
+        several (`peer = peers[number]`): the counter looks up something else than a pause."""
         asked = ingredients(fn.facts, (block.value,))
-        if block.kind == "while" and any(is_cut(fn, fn.value(vid)) for vid in asked):
-            return True
         sums = (fn.value(vid) for vid in asked if fn.value(vid)[:2] == ("binop", "+"))
         added = (fn.value(part) for value in sums for part in value[2:4])
         if any(value[0] == "call" and fn.value(fn.calls[value[1]].func) == ("name", "builtins.len") for value in added):
