@@ -279,3 +279,35 @@ def test_a_table_by_what_the_value_is_leads_nowhere() -> None:
     called = {name: len(project.graph.callees(project.functions[f"app.{name}"])) for name in ("converted", "named")}
     assert called["named"] == 2
     assert called["converted"] < 2
+
+
+def test_what_a_function_is_given_and_runs_is_led_to() -> None:
+    project = build(
+        main="""
+        import asyncio, requests
+        def load(path, **options):
+            return requests.get("https://x" + path, **options)
+        def keep(work):
+            return [work]
+        class Breaker:
+            def run(self, work, *args, **kwargs):
+                return work(*args, **kwargs)
+            def name(self, work):
+                return work.__name__
+        def through(breaker: Breaker):
+            return breaker.run(load, "/a", timeout=3)
+        def inner(breaker: Breaker):
+            def ask():
+                return load("/b")
+            return breaker.run(ask)
+        def not_run(breaker: Breaker):
+            keep(load)
+            return breaker.name(load)
+        """
+    )
+    edges = [edge for edge in project.graph.callees(fn(project, "main.through")) if edge.callee.name == "load"]
+    assert [(edge.kind, [vid for vid, _ in edge.passed(0)] == list(edge.call.args)) for edge in edges if edge.call] == [
+        ("call", True)
+    ]
+    assert project.effects.has(fn(project, "main.inner"), "http")
+    assert not project.effects.has(fn(project, "main.not_run"), "http")

@@ -78,6 +78,8 @@ class CallGraph:
         self.modelled: list[tuple[Fn, Call, CallModel]] = []
         """Every call with a library model, in evaluation order of the files' functions."""
         self._made: list[Call] = []
+        self._running: dict[str, list[tuple[int, bool]]] = {}
+        self._handed: dict[tuple[str, Vid], list[Fn]] = {}
         self._by_name: dict[str, list[tuple[Fn, Call]]] = defaultdict(list)
         self._property_names = {fn.name for fn in project.all_functions() if fn.kind == "property"}
         injecting = project.libraries.names_saying("calls", "injects")
@@ -95,6 +97,10 @@ class CallGraph:
     def callees(self, fn: Fn) -> list[Edge]:
         """Edges out of a function."""
         return self.out.get(fn.fqn, [])
+
+    def handed(self, fn: Fn, call: Call) -> list[Fn]:
+        """Functions that the project's own function runs which is called there, because it is given them: `breaker.run(call)`."""
+        return self._handed.get((fn.fqn, call.value), [])
 
     def callers(self, fn: Fn) -> list[Edge]:
         """Edges into a function."""
@@ -206,6 +212,8 @@ class CallGraph:
             own = own or ref.kind not in ("lib", "libinst")
         for target in self.project.targets(fn, call) if own else ():
             self._add(fn, target, call, "call", call.span)
+            for index, forwards in self._runs(target):
+                self._given(fn, call, target, index, forwards=forwards)
         for ref in refs:
             if ref.kind == "lib" and ref.arg is not None:
                 self._filled_in(fn, call, ref)
@@ -223,6 +231,33 @@ class CallGraph:
                 if arg is not None and not (model.wraps is not None and _called(fn, call)):
                     now = kind != "callback" and not model.pure
                     self._passed(fn, call, arg, kind, now=now, alone=kind == "thread" and not model.wraps)
+
+    def _runs(self, fn: Fn) -> list[tuple[int, bool]]:
+        """Parameters that a function calls by itself, and whether with all that it was given beside them: `run(work, *args)`."""
+        known = self._running.get(fn.fqn)
+        if known is None:
+            called = ((fn.unguarded(call.func), call) for call in fn.facts.calls)
+            found = {
+                value[1]: call.open_ended or len(call.passed) == 0 for value, call in called if value[0] == "param"
+            }
+            known = self._running[fn.fqn] = list(found.items())
+        return known
+
+    def _given(self, fn: Fn, call: Call, target: Fn, index: int, *, forwards: bool) -> None:
+        """`breaker.run(call)`, `breaker.run(self._send, "GET", path)`: what the project's own function is given, and runs."""
+        for vid, part in bind(fn, call, target).get(index, ()) if forwards else ():
+            if part or fn.value(vid)[0] in ("call", "await"):
+                continue
+            for ref in self.project.refs(fn, vid):
+                handed = self.project.functions.get(ref.name) if ref.kind == "func" else None
+                if handed is not None and handed is not target:
+                    rest = call.args[call.args.index(vid) + 1 :] if vid in call.args else ()
+                    named = {param.name for param in target.facts.params}
+                    kept = tuple((key, item) for key, item in call.kwargs if key not in named)
+                    made = call._replace(func=vid, args=rest, kwargs=kept)
+                    self._made.append(made)
+                    self._handed.setdefault((fn.fqn, call.value), []).append(handed)
+                    self._add(fn, handed, made, "call", call.span)
 
     def _filled_in(self, fn: Fn, call: Call, ref: Ref) -> None:
         """`serializer.save()`, which calls `create()`: what that is given is the library's own choice."""

@@ -201,9 +201,9 @@ class _Body:
                 self.children.setdefault(block.parent, []).append(index)
         for call in fn.calls:
             self.calls.setdefault(call.block, []).append(call)
-        self.edges: dict[int, list[Edge]] = {}
+        self.edges: dict[Vid, list[Edge]] = {}
         for edge in self.project.graph.callees(fn):
-            self.edges.setdefault(id(edge.call), []).append(edge)
+            self.edges.setdefault(edge.call.value if edge.call is not None else -1, []).append(edge)
         self.limits = {
             call.args[0]: limit for call in fn.calls if call.args and (limit := self._limit(call.value)) is not None
         }
@@ -305,7 +305,7 @@ class _Body:
         index = group[0]
         effects = self.project.effects.call_effects
         inside = (call for arm in group for item in below(self.fn.facts, arm) for call in self.calls.get(item, ()))
-        if not any(call.awaited or id(call) in self.edges or effects(self.fn, call) & COUNTED for call in inside):
+        if not any(call.awaited or call.value in self.edges or effects(self.fn, call) & COUNTED for call in inside):
             return Sum(), []  # a series of numbers, say: whatever its rounds are, nobody waits
         policy = self.waits.loop(self.fn, index)
         block = self.fn.facts.blocks[index]
@@ -381,7 +381,7 @@ class _Body:
         for model in self.project.models(self.fn, call):
             found = found.plus(self._modelled(call, model, rounds))
         kinds = ("call", "thread") if call.awaited else ("call",)
-        edges = [edge for edge in self.edges.get(id(call), ()) if edge.kind in kinds and not handed_on(self.fn, edge)]
+        edges = [edge for edge in self.edges.get(call.value, ()) if edge.kind in kinds and not handed_on(self.fn, edge)]
         if edges and first_time_only(self.fn, call):
             return found  # made once for the whole process
         theirs = longest(self.waits.called(edge, self.known) for edge in edges)
