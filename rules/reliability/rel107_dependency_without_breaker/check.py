@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from backendlint.api import Fn, Hit, Project, Site, Vid, bind, called, only_by_hand, sink_arguments
+from backendlint.api import Fn, Hit, Project, Site, Vid, bind, called, only_by_hand, receiver, sink_arguments
 
 KINDS = ("http", "grpc")
 LAYERS = ("client", "service")
@@ -23,18 +23,25 @@ def check(project: Project) -> Iterator[Hit]:
         return
     seen: set[tuple[str, str]] = set()
     for site in sites:
-        key = (site.fn.fqn, site.model.library)
-        if key in seen or not _served(project, site.fn) or dependencies.breaks(site):
-            continue
-        if dependencies.falls_back(site) or _anywhere(project, site):
-            continue
-        seen.add(key)
-        yield _hit(project, site, broken)
+        for place in (site._replace(fn=fn, call=call) for fn, call in dependencies.unbroken(site)):
+            key = (place.fn.fqn, site.model.library)
+            if key in seen or not _served(project, place.fn):
+                continue
+            if dependencies.falls_back(place) or _anywhere(project, site) or _inherited(project, site):
+                continue
+            seen.add(key)
+            yield _hit(project, place, broken)
 
 
 def _served(project: Project, fn: Fn) -> bool:
     """What a request waits for, or code that any may call; what a job alone does waits for nobody."""
     return fn in project.in_request or (project.layer(fn) in LAYERS and not only_by_hand(project, fn))
+
+
+def _inherited(project: Project, site: Site) -> bool:
+    """`super().request(...)` of a client's own class: those who call the object are told."""
+    base = receiver(site.fn, site.call)
+    return base >= 0 and any(ref.kind == "super" for ref in project.refs(site.fn, base))
 
 
 def _anywhere(project: Project, site: Site) -> bool:

@@ -8,12 +8,13 @@ from functools import cached_property
 from typing import TYPE_CHECKING, NamedTuple
 
 from backendlint.facts.model import Block, Call, Vid
-from backendlint.project.entities import Fn
+from backendlint.project.entities import Fn, Ref
 from backendlint.project.graph.calls import argument_of
 from backendlint.project.graph.effects import Site
 from backendlint.project.libraries.model import CallModel
 from backendlint.project.linking.allocations import Made
 from backendlint.project.linking.binding import receiver
+from backendlint.project.linking.decorators import made_within
 from backendlint.project.waiting.retries import BROAD
 from backendlint.project.waiting.retry_settings import Policy
 from backendlint.project.waiting.sums import duration
@@ -256,20 +257,50 @@ class Dependencies:
         return ((fn, call) for fn, call, _ in self.project.graph.outwards(site.fn, site.call, MAX_CALLERS))
 
     def breaks(self, site: Site) -> bool:
-        """True where a circuit breaker is around the call: a decorator, `with breaker.calling()`, `breaker.call(f)`."""
-        for fn, call in self._way_up(site):
-            for ref in fn.decorators:
-                decorator = self.project.libraries.decorator(ref.name)
-                if (decorator is not None and decorator.breaker is not None) or self._is_breaker(ref.name):
-                    return True
-            if any(
-                self._calls_breaker(fn, block.value) for _, block in fn.blocks_of(call.block) if block.kind == "with"
-            ):
-                return True
-            outer = fn.calls[fn.place_of(call)]  # of a function that is handed over, the call to which it is
-            if any(model.breaker is not None for model in self.project.models(fn, outer)):
-                return True
-        return False
+        """True where a circuit breaker is around the call, on one of the ways that lead to it."""
+        return any(self._broken(fn, call) for fn, call in self._way_up(site))
+
+    def unbroken(self, site: Site) -> list[tuple[Fn, Call]]:
+        """The call, if no breaker is around it; of a helper that some call behind one, the calls of the others."""
+        return self._round(site.fn, site.call, MAX_CALLERS)[0]
+
+    def _round(self, fn: Fn, call: Call, depth: int) -> tuple[list[tuple[Fn, Call]], bool]:
+        """Those calls, and whether a breaker is around others."""
+        if self._broken(fn, call):
+            return [], True
+        found: list[tuple[Fn, Call]] = []
+        broken = False
+        for edge in self.project.graph.callers(fn) if depth else ():
+            if edge.kind == "call" and edge.call is not None and edge.caller is not fn:
+                places, some = self._round(edge.caller, edge.call, depth - 1)
+                found += places if some else [(edge.caller, edge.call)]
+                broken = broken or some
+        return (found, True) if broken else ([(fn, call)], False)
+
+    def _broken(self, fn: Fn, call: Call) -> bool:
+        """A decorator, `with breaker.calling()`, `breaker.call(f)`."""
+        if any(map(self._decorates, fn.decorators)):
+            return True
+        if any(self._calls_breaker(fn, block.value) for _, block in fn.blocks_of(call.block) if block.kind == "with"):
+            return True
+        outer = fn.calls[fn.place_of(call)]  # of a function that is handed over, the call to which it is
+        return self._runs_behind(fn, outer)
+
+    def _decorates(self, ref: Ref) -> bool:
+        """A breaker as a decorator, or one of the project's own that calls what it is put on behind one."""
+        decorator = self.project.libraries.decorator(ref.name)
+        if (decorator is not None and decorator.breaker is not None) or self._is_breaker(ref.name):
+            return True
+        own = self.project.functions.get(ref.name) if ref.kind == "func" else None
+        made = made_within(self.project, own) if own is not None else ()
+        return any(self._runs_behind(wrapper, call) for wrapper in made for call in wrapper.calls)
+
+    def _runs_behind(self, fn: Fn, call: Call) -> bool:
+        """`breaker.call(f)`, also of the project's own class, that runs what it is given."""
+        if any(model.breaker is not None for model in self.project.models(fn, call)):
+            return bool(call.args or call.kwargs)
+        owners = (target.cls for target in self.project.targets(fn, call) if target.name != "__init__")
+        return bool(call.args) and any(cls is not None and _OWN.search(cls.name) for cls in owners)
 
     def _is_breaker(self, name: str) -> bool:
         decorator = self.project.libraries.decorator(f"{name}.__call__")
