@@ -294,6 +294,8 @@ def test_what_a_function_is_given_and_runs_is_led_to() -> None:
                 return work(*args, **kwargs)
             def name(self, work):
                 return work.__name__
+            def once(self, work):
+                self.kept = work()
         def through(breaker: Breaker):
             return breaker.run(load, "/a", timeout=3)
         def inner(breaker: Breaker):
@@ -302,6 +304,7 @@ def test_what_a_function_is_given_and_runs_is_led_to() -> None:
             return breaker.run(ask)
         def not_run(breaker: Breaker):
             keep(load)
+            breaker.once(lambda: load("/c"))
             return breaker.name(load)
         """
     )

@@ -233,10 +233,12 @@ class CallGraph:
                     self._passed(fn, call, arg, kind, now=now, alone=kind == "thread" and not model.wraps)
 
     def _runs(self, fn: Fn) -> list[tuple[int, bool]]:
-        """Parameters that a function calls by itself, and whether with all that it was given beside them: `run(work, *args)`."""
+        """Parameters that a function calls by itself, and whether with all that it was given beside them: `run(work, *args)`; not
+        what it calls to keep the result, which it does once."""
         known = self._running.get(fn.fqn)
         if known is None:
-            called = ((fn.unguarded(call.func), call) for call in fn.facts.calls)
+            kept = {store.value for store in fn.facts.stores}
+            called = ((fn.unguarded(call.func), call) for call in fn.facts.calls if call.value not in kept)
             found = {
                 value[1]: call.open_ended or len(call.passed) == 0 for value, call in called if value[0] == "param"
             }

@@ -268,12 +268,17 @@ class Dependencies:
         """Those calls, and whether a breaker is around others."""
         if self._broken(fn, call):
             return [], True
+        edges = [edge for edge in self.project.graph.callers(fn) if edge.kind == "call" and edge.caller is not fn]
+        ways = [(edge.caller, edge.call) for edge in edges if edge.call is not None] if depth else []
+        behind = {
+            caller.fqn for caller, inner in ways if self._broken(caller, inner)
+        }  # `if self.breaker: ...`, `else: ...`
         found: list[tuple[Fn, Call]] = []
-        broken = False
-        for edge in self.project.graph.callers(fn) if depth else ():
-            if edge.kind == "call" and edge.call is not None and edge.caller is not fn:
-                places, some = self._round(edge.caller, edge.call, depth - 1)
-                found += places if some else [(edge.caller, edge.call)]
+        broken = bool(behind)
+        for caller, inner in ways:
+            if caller.fqn not in behind:
+                places, some = self._round(caller, inner, depth - 1)
+                found += places if some else [(caller, inner)]
                 broken = broken or some
         return (found, True) if broken else ([(fn, call)], False)
 
