@@ -7,7 +7,17 @@ from collections.abc import Iterable
 from dataclasses import replace
 
 from backendlint.project.schema import operations as ops
-from backendlint.project.schema.model import Check, Column, Constraint, ForeignKey, Index, Schema, Table, Unique
+from backendlint.project.schema.model import (
+    Check,
+    Column,
+    Constraint,
+    ForeignKey,
+    Index,
+    Schema,
+    Table,
+    Unique,
+    key_of,
+)
 
 
 def apply(schema: Schema, operation: ops.Operation) -> None:
@@ -96,7 +106,7 @@ def apply_all(schema: Schema, operations: Iterable[ops.Operation]) -> Schema:
 
 def _create_table(schema: Schema, op: ops.CreateTable) -> None:
     known = schema.find(op.table.name)
-    if known is None or known.namespace != op.table.namespace:
+    if known is None or key_of(known.name, known.namespace) != key_of(op.table.name, op.table.namespace):
         schema.add(op.table.copy())
     elif not op.if_not_exists:  # made twice: for another database, or on another way through the history
         known.complete = False
