@@ -17,7 +17,7 @@ def by_answer(item: Repeated | LazyRead, within: Sequence[tuple[int, Block]]) ->
     """`if waiting_at(pier) > 5: send(...)`: the answer says for which items there is work, and one query could say that of all;
     not `if row is not None`, where it is what the work is done with."""
     if not isinstance(item, Repeated):
-        return False
+        return any(block.kind == "if" and _reads(item, block.value) for _, block in within)
     fn, call = item.fn, item.edges[0].call if item.edges else item.query.call
     asked = call.value if call is not None else item.query.vid
     asked = fn.untested(asked)  # of a loop over it, `if rows: for row in rows`
@@ -26,6 +26,12 @@ def by_answer(item: Repeated | LazyRead, within: Sequence[tuple[int, Block]]) ->
     asks = [[part for part in parts if asked in ingredients(fn.facts, (part,))] for parts in tests]
     there = [all(_is_there(fn, part, asked) for part in parts) for parts in asks if parts]
     return bool(there) and (DECIDES.match(told) is not None or not any(there))
+
+
+def _reads(item: LazyRead, test: Vid) -> bool:
+    """Whether a test reads the relation: `if berth.harbour.open: ...`"""
+    read = (item.fn.facts.values[part] for part in ingredients(item.fn.facts, (test,)))
+    return any(value[0] == "attr" and value[2] == item.relation.name for value in read)
 
 
 def _parts(fn: Fn, test: Vid) -> Sequence[Vid]:

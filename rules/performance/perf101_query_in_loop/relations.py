@@ -92,7 +92,7 @@ def _lazy(project: Project, single: frozenset[tuple[str, Location]]) -> Iterator
             else f"`{name}` of each item asks the database again"
         )
         few = once and _few_rows(project, item.relation)
-        aside = few or is_seldom(project, item.fn) or (item.steps and beside_work(project, item)) or _until_one(item)
+        aside = few or is_seldom(project, item.fn) or beside_work(project, item) or _until_one(item)
         aside = aside or _of_work(project, item) or only_warned_of(item)
         aside = aside or (item.query is not None and (item.fn.path, item.query.location) in single)
         hit = Hit(

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 
-from backendlint.api import Block, Call, Fn, LazyRead, Project, Repeated, Span, name_of, receiver, stored_entity
+from backendlint.api import Block, Call, Fn, LazyRead, Project, Repeated, Span, aliases, name_of, receiver, stored_entity
 
 from .answers import by_answer, is_missing
 
@@ -26,6 +26,9 @@ SENDS = re.compile(r"_*(send|notify|publish|broadcast|emit)(_|$)")
 """Names of functions that bring something to somebody, whatever library or plugin they do it with."""
 STOWS = re.compile(r"_*(write|save|store|upload|remove|delete|unlink|move|copy|rm|rmtree|extract)(_|$)")
 """Names of functions that change what lies in the file system, where files are what they work on."""
+MAKES = frozenset({"create", "get_or_create", "update_or_create"})
+DEFERS = re.compile(r"Session\.(add|add_all|delete)$")
+"""What a unit of work writes later, all at once."""
 CLEARS = re.compile(
     r"_*((full|hard|soft|really|do)_)?(purge|destroy|shred|erase|wipe|archive|release|clean|cleanup|clear|anonymi[sz]e|unregister|tear_?down)(_|$)"
 )
@@ -35,7 +38,8 @@ CLEARS = re.compile(
 def beside_work(project: Project, item: Repeated | LazyRead) -> bool:
     """Whether the loop's body also calls other services, commits or sends something for each item: the query is one step of a
     unit of work."""
-    fn = item.fn
+    fn, own = item.fn, isinstance(item, LazyRead) and not item.steps
+    outside_of = OUTSIDE - {"http"} if own else OUTSIDE  # its query loads it by a word, whatever else a page fetches
     if _transaction_each(project, fn, item.loop, item.span):
         return True
     branches: set[tuple[int, str]] = set()
@@ -45,16 +49,48 @@ def beside_work(project: Project, item: Repeated | LazyRead) -> bool:
             continue
         within = way[: next(number for number, (_, block) in enumerate(way) if block.span == item.loop)]
         effects = project.effects.call_effects(fn, call)
-        outside = not OUTSIDE.isdisjoint(effects) or _asks_client(fn, call, effects)
+        outside = not outside_of.isdisjoint(effects) or (not own and _asks_client(fn, call, effects))
         if outside and not by_answer(item, within):
             return True
         name, models = fn.callee_name(call), project.models(fn, call)
+        if not own and _sends_write(project, fn, call) and not _stores_row(item, call):
+            if not by_answer(item, within) or _makes_row(project, fn, call):
+                return True
         itself = any("commit" in model.effect or model.name == SERIALIZER for model in models)
         if "file" in effects and STOWS.match(name):
             return True
         if itself or SENDS.match(name) or ("commit" in effects and not name.endswith("or_create")):
             branches.add(_branch(within) if itself or not _may_be_left(item, call) else (-2, ""))
     return (-1, "") in branches or any((number, "else") in branches for number, kind in branches if kind == "if")
+
+
+def _sends_write(project: Project, fn: Fn, call: Call) -> bool:
+    """Whether a call sends a statement that writes, each time: not `session.add(row)`, nor what else a session writes at its
+    next flush."""
+    if any(query.call is call and query.kind == "write" for query in project.queries.sent(fn)):
+        return not any(DEFERS.search(model.name) for model in project.models(fn, call))
+    if _saves(project, fn, call):
+        return True
+    for target in project.targets(fn, call):
+        _, site = project.effects.chain(target, "db-write")
+        if site is not None and not DEFERS.search(site.model.name):
+            return True
+    return False
+
+
+def _makes_row(project: Project, fn: Fn, call: Call) -> bool:
+    """`if not Label.objects.filter(name=name).exists(): Label.objects.create(name=name)`: found or made, one by one."""
+    models = project.models(fn, call)
+    return any(model.orm is not None and (model.orm.op in MAKES or model.name.endswith(".add")) for model in models)
+
+
+def _stores_row(item: Repeated | LazyRead, call: Call) -> bool:
+    """`order = Order.objects.get(pk=key); order.paid = True; order.save()`: the row that was asked for, which one query could
+    fetch with the others, and one write store."""
+    if not isinstance(item, Repeated) or item.fn.callee_name(call) not in ("save", "asave"):
+        return False
+    fn, asked = item.fn, item.edges[0].call if item.edges else item.query.call
+    return asked is not None and receiver(fn, call) in aliases(fn.facts, asked.value)
 
 
 def _may_be_left(item: Repeated | LazyRead, call: Call) -> bool:
