@@ -5,7 +5,19 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 
-from backendlint.api import Block, Call, Fn, LazyRead, Project, Repeated, Span, aliases, name_of, receiver, stored_entity
+from backendlint.api import (
+    Block,
+    Call,
+    Fn,
+    LazyRead,
+    Project,
+    Repeated,
+    Span,
+    aliases,
+    name_of,
+    receiver,
+    stored_entity,
+)
 
 from .answers import by_answer, is_missing
 
@@ -53,9 +65,9 @@ def beside_work(project: Project, item: Repeated | LazyRead) -> bool:
         if outside and not by_answer(item, within):
             return True
         name, models = fn.callee_name(call), project.models(fn, call)
-        if not own and _sends_write(project, fn, call) and not _stores_row(item, call):
-            if not by_answer(item, within) or _makes_row(project, fn, call):
-                return True
+        writes = not own and _sends_write(project, fn, call) and not _stores_row(item, call)
+        if writes and (not by_answer(item, within) or _makes_row(project, fn, call)):
+            return True
         itself = any("commit" in model.effect or model.name == SERIALIZER for model in models)
         if "file" in effects and STOWS.match(name):
             return True
