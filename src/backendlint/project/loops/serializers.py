@@ -164,8 +164,12 @@ def _lists_itself(project: Project, cls: Cls) -> bool:
     if own is not None:
         names = {own.callee_name(call) for call in own.calls}
         if "get_serializer" in names or _LISTS not in names:
-            return "get_serializer" in names
+            return "get_serializer" in names and ("get_queryset" in names or _reads(own, "queryset"))
     return any(_lists(project, base) for base in project.hierarchy.library_bases(cls))
+
+
+def _reads(fn: Fn, name: str) -> bool:
+    return any(fn.facts.values[vid][2] == name for vid in fn.made_by("attr"))
 
 
 def _lists(project: Project, base: str) -> bool:

@@ -9,6 +9,8 @@ from backendlint.project.values.uses import ingredients
 
 _LOADED = frozenset({"_prefetched_objects_cache", "fields_cache"})
 """Where Django keeps what came with a row."""
+_LACKING = frozenset({"builtins.AttributeError", "builtins.Exception"})
+"""What is caught where an attribute may be missing: a column would be there."""
 
 
 def rows_in_hand(fn: Fn, block: int) -> bool:
@@ -19,7 +21,7 @@ def rows_in_hand(fn: Fn, block: int) -> bool:
 def looks_first(fn: Fn, block: int, span: Span) -> bool:
     """Whether a place is reached only where a row does not have what its query may have put there: `if hasattr(line, "weight"):
     return line.weight`, `if "crew" in self._prefetched_objects_cache: ... else:`, `try: return self.kept_crew ... except
-    AttributeError:`."""
+    AttributeError:`; also of a row that is handed in, `try: return shelf.crates_count ... except Exception:`."""
     tests = [(test, outcome) for test, outcome in fn.tests_before(block, span, ("return",)) if test >= 0]
     lacks = any(_lacks(fn, test, outcome) or _says_loaded(fn, test, not outcome) for test, outcome in tests)
     return lacks or _missed(fn, block)
@@ -28,13 +30,13 @@ def looks_first(fn: Fn, block: int, span: Span) -> bool:
 def _missed(fn: Fn, block: int) -> bool:
     """Whether it was tried before to read of the row what its class does not name."""
     around = (item for item in fn.blocks_of(block) if item[1].kind == "except")
-    tries = [part for number, part in around if "builtins.AttributeError" in caught(fn.facts, number)]
+    tries = [part for number, part in around if not _LACKING.isdisjoint(caught(fn.facts, number))]
     if not tries or fn.cls is None:
         return False
     kept = {*(store.name for store in fn.facts.stores), *fn.cls.facts.attributes, *fn.cls.methods}
     inside = [fn.facts.blocks[part.group].span for part in tries]
     return any(
-        value[1] >= 0 and fn.unguarded(value[1]) == ("param", 0) and value[2] not in kept
+        value[1] >= 0 and fn.unguarded(value[1])[0] == "param" and value[2] not in kept
         for vid in fn.made_by("attr")
         if any(span.holds(fn.facts.span_of(vid)) for span in inside)
         for value in (fn.facts.values[vid],)
