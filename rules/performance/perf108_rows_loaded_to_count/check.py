@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from dataclasses import replace
 
 from backendlint.api import (
     Call,
@@ -25,6 +26,9 @@ from backendlint.api import (
 from .given import BINDS, SAME, Place, given, plain
 
 CATALOGUE = re.compile(r"\bFROM\s+(sqlite_master|sqlite_schema|pg_\w+|information_schema\b)", re.IGNORECASE)
+A_FEW = re.compile(r"\bLIMIT\s+\d\b", re.IGNORECASE)
+ALWAYS_TRUE = "sqlalchemy"
+"""Its query objects fetch nothing where they are tested, and have no length."""
 FEW = 10
 """Rows of which it does not matter that they are fetched."""
 _ASKS = (
@@ -54,20 +58,28 @@ def _hits(project: Project) -> Iterator[Hit]:
             if asked and not for_tests(project, fn):
                 yield _hit(project, fn, call, what, better)
     for fn in filter(project.counts, project.functions_with("if")):
-        tests = [block.value for block in fn.facts.blocks if block.kind == "if" and block.value >= 0]
+        tests = [n for n, block in enumerate(fn.facts.blocks) if block.kind == "if" and block.value >= 0]
         if tests and not for_tests(project, fn):
-            for vid in tests:
-                yield from _tested(project, fn, vid)
+            for number in tests:
+                yield from _tested(project, fn, number)
 
 
-def _tested(project: Project, fn: Fn, vid: Vid) -> Iterator[Hit]:
-    value, own = fn.facts.values[vid], 1
+def _tested(project: Project, fn: Fn, number: int) -> Iterator[Hit]:
+    vid, own = fn.facts.blocks[number].value, 1
+    value = fn.facts.values[vid]
     if value[0] == "not":
         vid, own = value[1], 0
     vid = plain(fn, vid)
     value = fn.facts.values[vid]
     if value[0] == "call" and _for_nothing(project, fn, vid, None, own):
-        yield _hit(project, fn, fn.facts.calls[value[1]], "fetches all rows to see whether there are any", "exists()")
+        hit = _hit(project, fn, fn.facts.calls[value[1]], "fetches all rows to see whether there are any", "exists()")
+        yield replace(hit, profile="strict") if own == 0 and _until_free(fn, number) else hit
+
+
+def _until_free(fn: Fn, number: int) -> bool:
+    """`while True: code = new_code(); if not Ticket.objects.filter(code=code): break`: what is looked for is one row, or none."""
+    around = [block.kind for _, block in fn.blocks_of(number)]
+    return fn.facts.blocks[number].exits in ("break", "return") and "while" in around
 
 
 def _for_nothing(project: Project, fn: Fn, vid: Vid, but: Call | None, own: int) -> bool:
@@ -91,8 +103,10 @@ def _own_rows(project: Project, fn: Fn, vid: Vid) -> bool:
     if value[0] != "call" or project.queries.loaded(fn, vid):
         return False
     call = fn.facts.calls[value[1]]
-    if project.queries.unsent(fn, vid) is not None or _builds(project, fn, call) is not None:
-        return True
+    builds = _builds(project, fn, call) or (fn, call)
+    built = project.queries.unsent(builds[0], builds[1].value)
+    if built is not None:
+        return built.library != ALWAYS_TRUE
     for model in project.models(fn, call):
         if model.orm is not None and model.orm.rows == "many" and model.orm.op in ("all", "iterate"):
             return True
@@ -153,10 +167,11 @@ def _limited(project: Project, fn: Fn, vid: Vid, *, asked: bool) -> bool:
 
 
 def _asks_catalogue(project: Project, fn: Fn, call: Call) -> bool:
-    """Whether the call, or for `cursor.fetchall()` one of its cursor, asks for the database's own tables."""
+    """Whether the call, or for `cursor.fetchall()` one of its cursor, asks for the database's own tables, or for a few rows."""
     root = _root(fn, call)
-    asked = [call] if root < 0 else [item for item in fn.calls if _root(fn, item) == root]
-    return any(CATALOGUE.search(project.queries.text(fn, item)) for item in asked)
+    asked = [call] if root < 0 else [item for item in fn.calls if root in (_root(fn, item), item.value)]
+    texts = [project.queries.text(fn, item) for item in asked]
+    return any(CATALOGUE.search(text) or A_FEW.search(text) for text in texts)
 
 
 def _root(fn: Fn, call: Call) -> Vid:
