@@ -17,15 +17,22 @@ def by_answer(item: Repeated | LazyRead, within: Sequence[tuple[int, Block]]) ->
     """`if waiting_at(pier) > 5: send(...)`: the answer says for which items there is work, and one query could say that of all;
     not `if row is not None`, where it is what the work is done with."""
     if not isinstance(item, Repeated):
-        return any(block.kind == "if" and _reads(item, block.value) for _, block in within)
+        return any((test := _test(item.fn, block)) >= 0 and _reads(item, test) for _, block in within)
     fn, call = item.fn, item.edges[0].call if item.edges else item.query.call
     asked = call.value if call is not None else item.query.vid
     asked = fn.untested(asked)  # of a loop over it, `if rows: for row in rows`
     told = item.edges[0].callee.name if item.edges else item.query.name.rpartition(".")[2]
-    tests = [_parts(fn, block.value) for _, block in within if block.kind == "if" and block.value >= 0]
+    tests = [_parts(fn, test) for _, block in within if (test := _test(fn, block)) >= 0]
     asks = [[part for part in parts if asked in ingredients(fn.facts, (part,))] for parts in tests]
     there = [all(_is_there(fn, part, asked) for part in parts) for parts in asks if parts]
     return bool(there) and (DECIDES.match(told) is not None or not any(there))
+
+
+def _test(fn: Fn, block: Block) -> Vid:
+    """What an `if` asks, or the one whose `else` it is; -1 for other blocks."""
+    if block.kind == "else" and block.group >= 0:
+        block = fn.facts.blocks[block.group]
+    return block.value if block.kind == "if" else -1
 
 
 def _reads(item: LazyRead, test: Vid) -> bool:

@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from backendlint.api import (
     Block,
     Call,
+    CallModel,
     Fn,
     LazyRead,
     Project,
@@ -38,7 +39,7 @@ SENDS = re.compile(r"_*(send|notify|publish|broadcast|emit)(_|$)")
 """Names of functions that bring something to somebody, whatever library or plugin they do it with."""
 STOWS = re.compile(r"_*(write|save|store|upload|remove|delete|unlink|move|copy|rm|rmtree|extract)(_|$)")
 """Names of functions that change what lies in the file system, where files are what they work on."""
-MAKES = frozenset({"create", "get_or_create", "update_or_create"})
+MAKES = frozenset({"create", "update_or_create"})
 DEFERS = re.compile(r"Session\.(add|add_all|delete)$")
 """What a unit of work writes later, all at once."""
 CLEARS = re.compile(
@@ -55,6 +56,7 @@ def beside_work(project: Project, item: Repeated | LazyRead) -> bool:
     if _transaction_each(project, fn, item.loop, item.span):
         return True
     branches: set[tuple[int, str]] = set()
+    decided: set[tuple[int, str]] = set()
     for call in fn.calls:
         way = list(fn.blocks_of(call.block))
         if call.span == item.span or all(block.span != item.loop for _, block in way):
@@ -62,32 +64,42 @@ def beside_work(project: Project, item: Repeated | LazyRead) -> bool:
         within = way[: next(number for number, (_, block) in enumerate(way) if block.span == item.loop)]
         effects = project.effects.call_effects(fn, call)
         outside = not outside_of.isdisjoint(effects) or (not own and _asks_client(fn, call, effects))
-        if outside and not by_answer(item, within):
-            return True
-        name, models = fn.callee_name(call), project.models(fn, call)
         writes = not own and _sends_write(project, fn, call) and not _stores_row(item, call)
-        if writes and (not by_answer(item, within) or _makes_row(project, fn, call)):
-            return True
+        if outside or writes:
+            if not by_answer(item, within) or (writes and _makes_row(project, fn, call)):
+                return True
+            decided.add(_branch(within))
+        name, models = fn.callee_name(call), project.models(fn, call)
         itself = any("commit" in model.effect or model.name == SERIALIZER for model in models)
         if "file" in effects and STOWS.match(name):
             return True
         if itself or SENDS.match(name) or ("commit" in effects and not name.endswith("or_create")):
             branches.add(_branch(within) if itself or not _may_be_left(item, call) else (-2, ""))
-    return (-1, "") in branches or any((number, "else") in branches for number, kind in branches if kind == "if")
+    return (-1, "") in branches or _either_way(branches) or _either_way(decided)
+
+
+def _either_way(branches: set[tuple[int, str]]) -> bool:
+    """`if known: update(row) else: send(row)`"""
+    return any((number, "else") in branches for number, kind in branches if kind == "if")
 
 
 def _sends_write(project: Project, fn: Fn, call: Call) -> bool:
     """Whether a call sends a statement that writes, each time: not `session.add(row)`, nor what else a session writes at its
     next flush."""
     if any(query.call is call and query.kind == "write" for query in project.queries.sent(fn)):
-        return not any(DEFERS.search(model.name) for model in project.models(fn, call))
+        return not any(_waits(model) for model in project.models(fn, call))
     if _saves(project, fn, call):
         return True
     for target in project.targets(fn, call):
         _, site = project.effects.chain(target, "db-write")
-        if site is not None and not DEFERS.search(site.model.name):
+        if site is not None and not _waits(site.model):
             return True
     return False
+
+
+def _waits(model: CallModel) -> bool:
+    """Whether it writes at the next flush, or, as `get_or_create()`, seldom."""
+    return DEFERS.search(model.name) is not None or (model.orm is not None and model.orm.op == "get_or_create")
 
 
 def _makes_row(project: Project, fn: Fn, call: Call) -> bool:
