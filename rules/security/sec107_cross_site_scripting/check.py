@@ -19,6 +19,8 @@ from backendlint.api import (
     weak_hits,
 )
 
+from .markup import PUT_TOGETHER, SHOWS, may_hold_markup
+
 MAIL = re.compile(r"mail", re.IGNORECASE)
 PREVIEW = re.compile(r"preview|render|draft", re.IGNORECASE)
 OPERATOR = re.compile(r"(?<![a-z])(admins?|super_?users?|staff|editors?)(?![a-z])", re.IGNORECASE)
@@ -31,11 +33,7 @@ UNSENT = frozenset(
 """What no link and no form of another site sends as it likes to a visitor's browser."""
 FAR = 2
 """More turns than this, from function to function and back, and markup has most often been escaped or refused on the way."""
-NUMERIC = tuple("dioxXeEfFgG")
-NUMBERS = ("len", "int", "float", "round", "sum", "count")
-PUT_TOGETHER = ("fmt", "binop", "join")
 SAFE_TEXTS = ("django.utils.safestring.mark_safe", "markupsafe.Markup", "flask.Markup")
-SHOWS = frozenset({"format", "join", "replace", "strip"})
 QUERIES = frozenset({"all", "filter", "exclude", "order_by", "select_related", "prefetch_related"})
 PROSE = frozenset(
     "name title label description comment comments text message body subject content note notes first_name last_name full_name bio "
@@ -143,7 +141,7 @@ def put_together_before(project: Project) -> Iterator[Hit]:
     """`format_html(f"<a href='{url}'>{name}</a>")`: there is nothing left for it to escape."""
     for fn, call in project.graph.calls_of("django.utils.html.format_html"):
         given = fn.unguarded(call.args[0]) if len(call.args) == 1 and not call.kwargs else ("",)
-        if given[0] not in PUT_TOGETHER or not project.counts(fn):
+        if given[0] not in (*PUT_TOGETHER, "phi") or not project.counts(fn):
             continue
         if may_hold_markup(project, fn, call.args[0]):
             yield Hit(
@@ -219,15 +217,3 @@ def is_row(project: Project, fn: Fn, owner: Vid) -> bool:
     value = fn.unguarded(owner)
     made = fn.unguarded(value[1]) if value[0] == "elem" else ("",)
     return made[0] == "call" and fn.callee_name(fn.calls[made[1]]) in QUERIES
-
-
-def may_hold_markup(project: Project, fn: Fn, vid: Vid) -> bool:
-    """Neither text of the code nor a number."""
-    value = fn.unguarded(vid)
-    if value[0] == "conv":
-        return value[2][-1:] not in NUMERIC and may_hold_markup(project, fn, value[1])
-    if value[0] in PUT_TOGETHER:
-        return any(may_hold_markup(project, fn, part) for part in operands(value))
-    if value[0] == "call" and fn.callee_name(fn.calls[value[1]]) in NUMBERS:
-        return False
-    return value[0] != "const" and project.constants(fn, vid) is None

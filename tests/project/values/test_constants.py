@@ -47,3 +47,8 @@ def test_the_default_of_a_field_is_no_constant(head: str) -> None:
 )
 def test_what_no_constructor_is_given_is_a_constant(body: str, read: str) -> None:
     assert last(build(app=f"{HEAD}\n{body}\n    return {read}\n"), "wait") == [2.0]
+
+
+def test_an_attribute_named_through_its_class_is_a_constant() -> None:
+    code = "class Sort:\n    BIG = 'big'\nclass Sorts(Sort):\n    pass\ndef wait():\n    return Sorts.BIG\n"
+    assert last(build(app=code), "wait") == ["big"]

@@ -97,7 +97,7 @@ def _of(project: Project, name: str) -> bool:
     cls = project.classes.get(name)
     if cls is None:
         return any(model.one_line for model in project.libraries.lineage(name))
-    written = project.method(cls, "format")
+    written = project.method(cls, "format") or project.method(cls, "formatMessage")
     if written is not None:
         return _returns(written, "dumps") or (_returns(written, "format") and _inherits(project, cls))
     return _inherits(project, cls)

@@ -17,6 +17,7 @@ from backendlint.project.taint import labels as lb
 from backendlint.project.taint.containers import composite
 from backendlint.project.taint.declared import SENT, takes_extra
 from backendlint.project.taint.identifiers import kept_as_secret
+from backendlint.project.taint.instances import holds_no_text
 from backendlint.project.taint.labels import CLEAN_TYPES, KEYS, MAX_PATH, NONE, Labels, Path, Trail
 from backendlint.project.taint.naming import HIDES, asks_to_show, identifier_words, is_public
 from backendlint.project.taint.parsed import Parsed
@@ -24,7 +25,7 @@ from backendlint.project.taint.returned import Returned
 from backendlint.project.taint.sockets import source_of
 from backendlint.project.taint.substitutions import replaced, substituted
 from backendlint.project.taint.tuples import NamedTuples
-from backendlint.project.taint.uploads import opened
+from backendlint.project.taint.uploads import are_files, opened
 from backendlint.project.taint.urls import without_host
 
 if TYPE_CHECKING:
@@ -146,6 +147,8 @@ class CallReads:
         passed = self._passed(fn, call, model)
         same = fn.callee_name(call) in _GETTERS and opened(path)
         found = lb.part(passed if same else lb.read_out(passed), path)
+        if found and are_files(self.project, self.project.refs(fn, vid)):  # `next(iter(request.FILES.values()))`
+            found = lb.clear(found, opened(path))
         found = (
             lb.clear(found, (*replaced(fn, call, path), *substituted(self.project, fn, call, model)))
             if found
@@ -380,6 +383,8 @@ class CallReads:
                 continue
             for vid, part in bound.get(origin.slot, ()):
                 path = below(part, origin.path)
+                if path == () and lb.TEXT in mark.cleared and holds_no_text(self.project, fn, vid):
+                    continue
                 for outer, known in self.reader.read(fn, vid, path[:MAX_PATH]).items() if path is not None else ():
                     trail = Trail(fn.fqn, span, passed, known.trail)
                     lb.add(result, outer, mark.after(known, trail))

@@ -23,6 +23,7 @@ from backendlint.project.taint.barren import Search, State
 from backendlint.project.taint.declared import takes_extra
 from backendlint.project.taint.eachtested import each_tested
 from backendlint.project.taint.helpers import only_helps
+from backendlint.project.taint.instances import holds_no_text
 from backendlint.project.taint.labels import Labels, Mark, Origin, Path, Trail
 from backendlint.project.taint.reads import Reader
 from backendlint.project.taint.sinks import RESPONSE, SinkSite, find_assignments, find_sinks
@@ -420,6 +421,8 @@ class Taint:
         for vid, part in self.bound(edge).get(item.slot, ()):
             path = below(part, item.path)
             if path is None:
+                continue
+            if not path and lb.TEXT in item.mark.cleared and holds_no_text(self.project, edge.caller, vid):
                 continue
             path = path[: lb.MAX_PATH]
             found = self._shown(kind, edge.caller, vid, path, edge.call)

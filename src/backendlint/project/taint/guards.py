@@ -14,8 +14,9 @@ from backendlint.project.taint import labels as lb
 from backendlint.project.taint.addresses import Addresses
 from backendlint.project.taint.asked import columns_sought, sought_by
 from backendlint.project.taint.instances import are_harmless, classes_asked, otherwise, tell_their_own
+from backendlint.project.taint.paths import RESOLVERS, compared, resolved
 from backendlint.project.taint.patterns import cleans, common, removes
-from backendlint.project.taint.same import asked_by_bool, beginning, same, stripped
+from backendlint.project.taint.same import asked_by_bool, beginning, element_of, same, stripped
 from backendlint.project.taint.substitutions import LINES, written_pattern
 from backendlint.project.taint.tried import ends, raises_on, went_well
 from backendlint.project.taint.urls import written_origin
@@ -33,7 +34,6 @@ _SHAPE_METHODS = frozenset({"isdigit", "isdecimal", "isnumeric", "isalnum", "isa
 _HOST_PARTS = frozenset({"hostname", "netloc", "host"})
 _JOINS = frozenset({"ParseResult", "SplitResult", "urlunparse", "urlunsplit", "geturl"})
 """What puts the parts of a URL together again: its host is that of the one that was taken apart."""
-_RESOLVERS = frozenset({"resolve", "realpath", "abspath", "normpath", "absolute", "commonpath", "commonprefix"})
 _LITERAL: Kinds = frozenset({"code"})
 """A text without a quote between its quotes is a literal."""
 _LINES: Kinds = frozenset(LINES)
@@ -47,12 +47,6 @@ _TRUSTS = re.compile(r"safe|allow|valid|trust|permit|internal|local", re.IGNOREC
 _OF_HOST = re.compile(r"url|uri|host|redirect|next|target|domain|origin|link|callback", re.IGNORECASE)
 _OF_PATH = re.compile(r"path|file|dir", re.IGNORECASE)
 MAX_DEPTH = 6
-
-
-def _part_of(fn: Fn, vid: Vid, part: int) -> Vid:
-    """An element of a tuple that is returned; the whole where another is meant, or it is none."""
-    value = fn.facts.values[vid]
-    return value[1][part] if value[0] == "tuple" and 0 <= part < len(value[1]) else vid
 
 
 class Guards:
@@ -94,7 +88,8 @@ class Guards:
             return self._compare(fn, subject, value[1][0], value[2], truth)
         if op == "call":
             call = fn.facts.calls[value[1]]
-            return self._call(fn, subject, call, depth) if truth else self._refuted(fn, subject, call)
+            found = self._call(fn, subject, call, depth) if truth else self._refuted(fn, subject, call)
+            return found | self._converts(fn, subject, call)  # it came back, whatever it said
         if op == "unpack" and truth and fn.unguarded(value[1])[0] == "call":
             return self._validated(fn, subject, fn.facts.calls[fn.unguarded(value[1])[1]], depth, value[2])
         if op == "attr" and not truth and value[2] in _HOST_PARTS:
@@ -185,6 +180,7 @@ class Guards:
         name = fn.callee_name(call)
         operands = [func[1]] if func[0] == "attr" else []
         operands += call.passed if name in _JOINS else call.args
+        operands += compared(fn, call)
         inner = NOTHING
         for operand in operands:
             inner = inner or self._relation(fn, operand, subject, depth + 1)
@@ -194,7 +190,18 @@ class Guards:
             return inner
         if name in _JOINS:
             return _HOST if inner else NOTHING
-        return _PATH if name in _RESOLVERS else NOTHING
+        return _PATH if name in RESOLVERS else self._given_back(fn, call, subject, depth)
+
+    def _given_back(self, fn: Fn, call: Call, subject: Vid, depth: int) -> Kinds:
+        """What a function of the project gives of the subject: `domain(url)`, which returns `urlparse(url).netloc`."""
+        return common(
+            [
+                self._relation(target, item.value, index, depth + 1)
+                for target, index in self._targets(fn, subject, call)
+                for item in target.facts.returns
+                if item.value >= 0 and target.const(item.value) is ...
+            ]
+        )
 
     # calls
 
@@ -272,6 +279,8 @@ class Guards:
         """What holds of an object of one of the classes."""
         if are_harmless(classes):
             return EVERYTHING
+        if classes == {"builtins.str"}:
+            return frozenset({lb.TEXT})
         return frozenset({"exception"}) if tell_their_own(self.project, classes) else NOTHING
 
     def _found_in_table(self, fn: Fn, call: Call) -> bool:
@@ -338,8 +347,7 @@ class Guards:
 
     def _prefix(self, fn: Fn, receiver: Vid, relation: Kinds, call: Call) -> Kinds:
         prefixes = self.project.constants(fn, call.args[0])
-        resolved = self._resolved(fn, receiver)
-        if resolved:
+        if resolved(fn, receiver):
             return _PATH
         texts = [text for text in prefixes or () if isinstance(text, str)]
         if texts == ["/"] and relation == EVERYTHING:
@@ -347,17 +355,6 @@ class Guards:
         host = texts and all("://" in text and text.count("/") >= 3 for text in texts)
         host = host or written_origin(fn, call.args[0])
         return _HOST if host and relation == EVERYTHING else NOTHING
-
-    def _resolved(self, fn: Fn, vid: Vid) -> bool:
-        """True where the path was made absolute before its prefix was tested."""
-        value = fn.facts.values[stripped(fn, vid)]
-        if value[0] != "call":
-            return False
-        call = fn.facts.calls[value[1]]
-        name = fn.callee_name(call)
-        if name in _RESOLVERS:
-            return True
-        return name == "str" and bool(call.args) and self._resolved(fn, call.args[0])
 
     def _all_characters(self, fn: Fn, subject: Vid, call: Call) -> Kinds:
         """`all(c in ALLOWED for c in text)`, `all(c.isalnum() for c in text)`."""
@@ -404,7 +401,7 @@ class Guards:
             if key not in self._validators:
                 self._validators[key] = NOTHING
                 answers = [
-                    (item, _part_of(target, item.value, part)) for item in target.facts.returns if item.value >= 0
+                    (item, element_of(target, item.value, part)) for item in target.facts.returns if item.value >= 0
                 ]
                 kinds = [
                     self.around(target, index, item.block, item.span.line, depth)

@@ -16,6 +16,7 @@ _HARMLESS = frozenset(
 )
 """No text that was sent, nor a path, which code made."""
 _PARTS = frozenset({"builtins.list", "builtins.dict"})
+_CONTAINERS = _PARTS | {"builtins.tuple", "builtins.set"}
 _INTERNAL = ("infrastructure", "integrity")
 _EXCEPTIONS = frozenset({"builtins.Exception", "builtins.BaseException"})
 _PLAIN = frozenset({"builtins.str", "builtins.dict", "builtins.set", "builtins.bytes"})
@@ -58,6 +59,12 @@ def otherwise(classes: set[str]) -> frozenset[str]:
     kinds = frozenset[str]() if _EXCEPTIONS.isdisjoint(classes) else frozenset({"exception"})
     kinds |= {lb.NO_TEXT} if "builtins.str" in classes else frozenset()
     return kinds | {lb.NO_PARTS} if classes >= _PARTS else kinds
+
+
+def holds_no_text(project: Project, fn: Fn, vid: Vid) -> bool:
+    """Whether a value is a container, and so no text itself."""
+    refs = project.refs(fn, vid)
+    return bool(refs) and all(ref.kind == "libinst" and ref.name in _CONTAINERS for ref in refs)
 
 
 def without_exceptions(project: Project, found: lb.Labels, fn: Fn, subject: Vid, test: Vid) -> lb.Labels:

@@ -34,6 +34,8 @@ ONE_SLASH = "does not begin with two"
 """Two halves of a test: a text for which both hold names a place on this host."""
 
 
+TEXT = "is a text"
+"""Of a parameter, on the way behind `isinstance(x, str)`: a list that a caller passes does not go it."""
 NO_TEXT = "is no text"
 NO_PARTS = "is neither a list nor a dict"
 """And two: what was sent is a number then, true, false or nothing."""
@@ -101,7 +103,7 @@ class Mark(NamedTuple):
     def after(self, before: Mark, trail: Trail | None) -> Mark:
         """What happened to a value in all, of which `before` is what happened first."""
         kept = before.cleared & _CONVERTED if self.decoded else before.cleared
-        cleared = kept | self.cleared
+        cleared = kept | (self.cleared - {TEXT})
         if UPLOAD in cleared and not (UPLOAD in before.cleared and UPLOAD in self.cleared):
             cleared -= WHOLE
         doubtful = (before.doubtful | self.doubtful) - cleared if before.doubtful or self.doubtful else _NOTHING

@@ -56,3 +56,9 @@ def beginning(fn: Fn, vid: Vid) -> Vid:
     if value[0] == "slice":
         return int(value[1]) if fn.const(value[2]) in (None, 0) and fn.const(value[3]) == 1 else -1
     return int(value[1]) if value[0] == "item" and fn.const(value[2]) == 0 else -1
+
+
+def element_of(fn: Fn, vid: Vid, part: int) -> Vid:
+    """An element of a tuple that is returned; the whole where another is meant, or it is none."""
+    value = fn.facts.values[vid]
+    return value[1][part] if value[0] == "tuple" and 0 <= part < len(value[1]) else vid

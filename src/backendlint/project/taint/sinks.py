@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, NamedTuple
 
 from backendlint.facts.model import Call, Store, Value, Vid
@@ -298,6 +298,8 @@ def _harmless(project: Project, fn: Fn, vid: Vid, kind: str) -> bool:
         refs = project.refs(fn, vid)
         plain = value[0] in ("dict", "list") or any(ref.name in ("builtins.dict", "builtins.list") for ref in refs)
         return plain or (bool(refs) and all(_is_object(project, ref) for ref in refs))
+    if kind == "ssrf":  # a place in the file system is no address
+        return _are_paths(project, project.refs(fn, vid))
     if kind != "path":
         return False
     if value[0] == "attr" and value[2] in ("stream", "file"):
@@ -306,6 +308,12 @@ def _harmless(project: Project, fn: Fn, vid: Vid, kind: str) -> bool:
         vid = value[1]
         value = fn.facts.values[vid]
     return are_files(project, (ref for ref in project.refs(fn, vid) if ref.kind == "libinst"))
+
+
+def _are_paths(project: Project, refs: Sequence[Ref]) -> bool:
+    return bool(refs) and all(
+        ref.kind == "libinst" and project.libraries.is_subclass(ref.name, "pathlib.PurePath") for ref in refs
+    )
 
 
 def _is_object(project: Project, ref: Ref) -> bool:

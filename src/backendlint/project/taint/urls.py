@@ -20,6 +20,8 @@ _HOST_FIXED = re.compile(
 )
 """What stands before a part that can only be path or query; \0 is a part that is not constant."""
 _ORIGIN = re.compile(r"https?://(?!\0/)[^/?#]+/[^?#]*")
+_AUTHORITY = re.compile(r"[a-zA-Z][a-zA-Z+.-]*://[^/?#\0]+")
+"""A host that is written, with nothing behind it."""
 _NO_HOST = re.compile(r"(?!(?:h|ht|htt|https?|ftps?)$)[A-Za-z][^:\\\0]*")
 """What makes a relative address of any text behind it: letters that are no scheme of the web's."""
 _HOST_KINDS = ("ssrf", "redirect")
@@ -95,6 +97,11 @@ class Urls:
         """Labels of a part before which this stands."""
         if _HOST_FIXED.match(prefix):
             return lb.clear(found, _HOST_KINDS)
+        if _AUTHORITY.fullmatch(prefix):  # what follows the host begins with a part of the program's own
+            return {
+                origin: mark._replace(cleared=mark.cleared.union(_HOST_KINDS)) if lb.BEHIND in mark.cleared else mark
+                for origin, mark in found.items()
+            }
         if _NO_HOST.fullmatch(prefix):
             return lb.clear(found, ("redirect",))
         return lb.clear(found, (lb.BEHIND,)) if "\0" in prefix else found

@@ -53,6 +53,9 @@ def _all(project: Project, fn: Fn, vids: tuple[Vid, ...], own: Vid, depth: int) 
 
 def _named(project: Project, fn: Fn, dotted: str, depth: int) -> list[object] | None:
     target = project.modules.resolve(dotted, fn.file.module)
+    if target.kind == "class" and target.file is not None and len(target.rest) == 1:
+        cls = project.classes.get(f"{target.file.module}.{target.name}")
+        return _stated(project, _written(project, cls, target.rest[0]), depth - 1) if cls is not None else None
     if target.kind != "variable" or target.file is None or target.vid < 0:
         return None
     home = project.module_function(target.file)
@@ -73,24 +76,34 @@ def _member(project: Project, fn: Fn, owner: Vid, name: str, depth: int) -> list
     for ref in project.refs(fn, owner):
         if ref.kind not in ("class", "inst"):
             return None
-        for cls in project.hierarchy.mro(project.classes[ref.name]):
-            vid = cls.facts.attributes.get(name, -1)
-            if vid >= 0 and not project.hierarchy.stores(cls, name):
-                if ref.kind == "inst" and _is_field(project, cls, name) and not _left_as_is(project, fn, owner):
-                    return None
-                below = project.subclasses(project.classes[ref.name])
-                if any(project.hierarchy.stores(sub, name) for sub in below):
-                    return None
-                stated = [(cls, vid)]
-                if ref.kind == "inst":  # `self.timeout`, of which subclasses may state another one
-                    stated += [(sub, sub.facts.attributes[name]) for sub in below if name in sub.facts.attributes]
-                return _stated(project, stated, depth - 1)
+        stated = _written(project, project.classes[ref.name], name)
+        if not stated:
+            continue
+        if ref.kind == "inst":  # `self.timeout`, of which subclasses may state another one
+            if _is_field(project, stated[0][0], name) and not _left_as_is(project, fn, owner):
+                return None
+            below = project.subclasses(project.classes[ref.name])
+            stated += [(sub, sub.facts.attributes[name]) for sub in below if name in sub.facts.attributes]
+        return _stated(project, stated, depth - 1)
     return None
+
+
+def _written(project: Project, cls: Cls, name: str) -> list[tuple[Cls, Vid]]:
+    """The class that states the attribute, with its value, where nothing below changes it."""
+    if any(project.hierarchy.stores(sub, name) for sub in project.subclasses(cls)):
+        return []
+    for owner in project.hierarchy.mro(cls):
+        vid = owner.facts.attributes.get(name, -1)
+        if vid >= 0 and not project.hierarchy.stores(owner, name):
+            return [(owner, vid)]
+    return []
 
 
 def _stated(project: Project, attributes: list[tuple[Cls, Vid]], depth: int) -> list[object] | None:
     """The constants of one attribute of several classes."""
     found: list[object] = []
+    if not attributes:
+        return None
     for cls, vid in attributes[: MAX_CONSTANTS + 1]:
         part = constants(project, cls.owner, vid, depth)
         if part is None or len(found) + len(part) > MAX_CONSTANTS:
