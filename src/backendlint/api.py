@@ -142,7 +142,7 @@ from backendlint.project.values.secrets import (
     secret_like,
     shape_of,
 )
-from backendlint.project.values.stages import develops, develops_in, on_own_machine
+from backendlint.project.values.stages import develops, develops_in, in_stage_class, on_own_machine
 from backendlint.project.values.uses import aliases, ingredients, is_used, of_caught, operands
 from backendlint.project.waiting.fanout import Fanout
 from backendlint.project.waiting.longwork import LongWork, at_once
@@ -310,6 +310,7 @@ __all__ = [
     "here_and_in",
     "identifier_words",
     "in_main_block",
+    "in_stage_class",
     "ingredients",
     "inherits_any",
     "into_dates",

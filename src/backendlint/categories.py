@@ -41,7 +41,7 @@ _FOLDERS: dict[str, Category] = {
     "commands": "script",
 }
 _TEST_FOLDER = re.compile(
-    r"(.*[_-])?(e2e(tests?)?|mocks?)([_-].*)?|fakes|tests[_-].+"
+    r"(.*[_-])?(e2e(tests?)?|mocks?|mock(services?|servers?|apis?))([_-].*)?|fakes|tests[_-].+"
     r"|(unit|integration|functional|acceptance|api|smoke|system|regression|load|performance|ui|browser|end[_-]to[_-]end|playwright|selenium"
     r"|cypress|robot|behave|locust|pytest|contract|pact|component|sanity|stress|bdd|app)[_-]?tests?"
     r"|test[_-](unit|integration|functional|acceptance|smoke|system|regression)"

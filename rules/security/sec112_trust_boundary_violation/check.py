@@ -14,10 +14,11 @@ AUTHORITY = re.compile(
 )
 OF_USER = re.compile(
     r"(time_?zone|lang|language|locale|theme|currency)$|(^|_)(tz|country|url|uri|next|path|state|nonce|agent|time|date)$|"
-    r"(^|_)(e?mail|phone|mobile)(_|$)",
+    r"(^|_)(e?mail|phone|mobile)(_|$)|"
+    r"(^|_)(type|method|provider|kind|mode)$|(^|_)(auto|remember)(_|$)",
     re.IGNORECASE,
 )
-"""Keys about a user that give no rights: what he likes, where he is reached, where he comes from."""
+"""Keys about a user that give no rights: what he likes, where he is reached, where he comes from, by what he signs in."""
 RIGHT = re.compile(
     r"admin|staff|superuser|supervis|manager|moderator|operator|role|perm|privilege|can_|verified", re.IGNORECASE
 )

@@ -17,6 +17,7 @@ from backendlint.api import (
     develops_in,
     for_development,
     identifier_words,
+    in_stage_class,
     issued_key,
     known_shape,
     name_of_value,
@@ -60,7 +61,7 @@ def check(project: Project) -> Iterator[Hit]:
             found.location,
             function=found.fn.fqn,
         )
-        yield replace(hit, profile="strict", confidence="low") if is_local(found) else hit
+        yield replace(hit, profile="strict", confidence="low") if is_local(project, found) else hit
     examples: dict[str, set[int]] = {}
     entries: frozenset[str] | None = None
     for literal in project.literals.named:
@@ -150,10 +151,12 @@ def is_beside_own_machine(literal: NamedLiteral) -> bool:
     return False
 
 
-def is_local(found: Shaped) -> bool:
-    """A test's key, a database of the developer's own machine, or a URL in a longer text that shows how to write one."""
+def is_local(project: Project, found: Shaped) -> bool:
+    """A test's key, by its file or the class of settings, a database of the developer's own machine, or a URL in a longer text
+    that shows how to write one."""
     if found.what != "A URL with a password":
-        return found.what == "A private key" and for_development(found.fn.path)
+        trial = for_development(found.fn.path) or in_stage_class(project, found.fn, found.fn.facts.span_of(found.vid))
+        return found.what == "A private key" and trial
     longer = any(char.isspace() for char in found.text.strip())
     return longer or for_development(found.fn.path) or on_own_machine(found.text)
 

@@ -58,6 +58,8 @@ STAGE = re.compile(
 TOOLS = ("command", "migration", "entry")
 FAR = 2
 """Helpers through which an address is followed to where it is written."""
+USER = re.compile(r"[a-z][a-z0-9+.-]*://\w*:", re.IGNORECASE)
+"""What stands before a password."""
 SCHEME = re.compile(r"[a-z][a-z0-9+.-]*://(\w+:\w*@)?", re.IGNORECASE)
 
 
@@ -117,7 +119,17 @@ def located(project: Project, fn: Fn, vid: Vid) -> tuple[Fn, Vid] | None:
         text = place[0].const(place[1])
         if isinstance(text, str) and SCHEME.fullmatch(text):
             return written(project, fn, value[2][1])
+        if isinstance(text, str) and USER.fullmatch(text):
+            host = behind_password(fn, value[2])
+            return place if isinstance(fn.const(host), str) else written(project, fn, host)
     return place
+
+
+def behind_password(fn: Fn, parts: tuple[Vid, ...]) -> Vid:
+    """The host of `f"redis://:{PASSWORD}@{HOST}/0"`."""
+    number = next((number for number, part in enumerate(parts) if str(fn.const(part)).startswith("@")), -1)
+    alone = number >= 0 and fn.const(parts[number]) == "@" and number + 1 < len(parts)
+    return parts[number + 1] if alone else parts[number]
 
 
 def is_neighbour(text: str) -> bool:

@@ -28,7 +28,7 @@ EMPTY = re.compile(r"[\s{}\[\]()\"',;:]*|\d+\s*/\s*\d*[a-z]+", re.IGNORECASE)
 """No text, an empty object, or how often something may be done (`100/5m`)."""
 DUMMIES = frozenset({"dummy", "fake", "demo", "none", "unset", "placeholder", "foo", "bar", "disabled", "your", "here"})
 ABSENT = frozenset(
-    {"missing", "unset", "undefined", "none", "no", "not", "empty", "todo", "fixme", "placeholder", "dummy"}
+    {"missing", "unknown", "unset", "undefined", "none", "no", "not", "empty", "todo", "fixme", "placeholder", "dummy"}
 )
 MASK = re.compile(r"\*+|x{3,}|\.{3,}|-{3,}", re.IGNORECASE)
 OWN = frozenset({"secret", "jwt", "session", "signing", "csrf", "flask", "django", "app", "cookie", "token"})
@@ -152,9 +152,10 @@ def stands_in(literal: NamedLiteral) -> bool:
 
 
 def says_missing(literal: NamedLiteral) -> bool:
-    """`MISSING_BANK_API_KEY`: the setting's own name, and that it is not there."""
+    """`MISSING_BANK_API_KEY`, `unknown_api_key`: the setting's own name or its end, and that it is not there."""
     said, own = set(identifier_words(literal.text)), set(identifier_words(literal.name))
-    return own <= said and not ABSENT.isdisjoint(said - own)
+    rest = said - ABSENT
+    return said != rest and (own <= said or (len(rest) > 1 and rest <= own))
 
 
 def is_mask(literal: NamedLiteral) -> bool:

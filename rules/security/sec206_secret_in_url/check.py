@@ -18,6 +18,7 @@ from backendlint.api import (
     for_developers,
     here_and_in,
     identifier_words,
+    ingredients,
     name_of_value,
     place_flows,
     sensitive,
@@ -40,6 +41,7 @@ FAR = 3
 """Helpers through which an address is followed to those who write it."""
 
 
+USERINFO = ("requests.", "httpx.", "aiohttp.")
 PASSWORD = re.compile(r"(^|_)(password|passwd|passphrase)$", re.IGNORECASE)
 SETTINGS = re.compile(r"_?(settings|config|conf|cfg)")
 SHOWN = frozenset({"PUBLIC", "PUBLISHABLE", "SITE"})
@@ -78,7 +80,12 @@ def hits(project: Project, only_there: tuple[str, ...]) -> Iterator[tuple[Hit, s
         name = flow.source.path[0] if flow.source.path else ""
         if identifier_words(name)[:1] == ("url",):
             continue  # `url_token`: made to stand there
-        meant = is_resource(flow, name) or is_taken_there_only(flow, name, only_there) or sent_in_query(project, flow)
+        meant = (
+            is_userinfo(flow)
+            or is_resource(flow, name)
+            or is_taken_there_only(flow, name, only_there)
+            or sent_in_query(project, flow)
+        )
         if meant or for_developers(flow.site.fn.path):
             hit = replace(hit, profile="strict")
         if flow.weak or evident(project, flow):
@@ -167,6 +174,21 @@ def is_taken_there_only(flow: Flow, name: str, hosts: tuple[str, ...]) -> bool:
     return any(
         ONLY_THERE.search(str(fn.const(before))) and name_of_value(fn, part) == name for before, part in neighbours(fn)
     ) or in_path(fn, name)
+
+
+def is_userinfo(flow: Flow) -> bool:
+    """`f"http://{USER}:{PASSWORD}@{HOST}/"`, given to a client that sends it as a header: only what prints the URL shows it."""
+    if not flow.site.model.name.startswith(USERINFO):
+        return False
+    fn = flow.site.fn
+    made = ingredients(fn.facts, (flow.site.vid,))
+    texts = [fn.value(vid)[2] for vid in fn.made_by("fmt") if vid in made]
+    return any(
+        str(fn.const(parts[number - 1])).endswith(":") and str(fn.const(parts[number + 1])).startswith("@")
+        for parts in texts
+        for number in range(1, len(parts) - 1)
+        if sensitive(name_of_value(fn, parts[number])) == "secret"
+    )
 
 
 def sent_in_query(project: Project, flow: Flow) -> bool:

@@ -37,7 +37,9 @@ OPERATED = re.compile(r"(?:^|/)_?(?:admin|backoffice|staff)(?:istration)?(?:[/._
 """Where the pages for those who run the service are."""
 EXITS = ("return", "raise")
 OPERATOR = re.compile(r"(?<![a-z])(admins?|super_?users?|staff|backoffice)(?![a-z])|IsAdmin|AdminUser", re.IGNORECASE)
-DEBUGGING = re.compile(r"(?:is_|in_|flask_|app_)?(?:debug|development)(?:_mode)?", re.IGNORECASE)
+DEBUGGING = re.compile(
+    r"(?:is_|in_|flask_|app_)?(?:debug|development)(?:_mode)?|(?:serve|show|send)_tracebacks?", re.IGNORECASE
+)
 """What a switch for development is called."""
 CAUSES = ("__cause__", "__context__")
 """What is behind an exception: internals, even where the exception itself was made to be shown."""

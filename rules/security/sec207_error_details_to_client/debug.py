@@ -30,7 +30,7 @@ def is_switched(use: WeakUse) -> bool:
         named = value[-1] if value[0] in ("name", "attr", "def", "const") else ""
         if isinstance(named, str) and DEVELOPMENT.search(named):
             return True
-        if value[0] in ("call", "await", "bool", "compare", "attr", "item", "guard"):
+        if value[0] in ("call", "await", "bool", "compare", "attr", "item", "guard", "tuple", "list", "set"):
             call = use.fn.facts.calls[value[1]] if value[0] == "call" else None
             inner = operands(value) if call is None else (call.func, *call.passed)
             todo += [item for item in inner if item not in todo]

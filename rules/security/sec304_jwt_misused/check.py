@@ -28,6 +28,10 @@ NAMING = frozenset(
 """Words of claims that say who the caller is, or what is allowed."""
 ENDS = frozenset({"expires", "expiry", "expiration", "expired", "expire"})
 """Words of what says when a row ends."""
+OUT_OF_USE = frozenset(
+    "blacklist blacklisted denylist denylisted blocklist blocklisted revoke revoked revocation logout expired".split()
+)
+"""Words of functions about tokens that are no longer to be used."""
 NEAR, FAR = 3, 12
 WHY = {
     "verify_signature": "anybody can make a token that it accepts; verify the signature",
@@ -76,6 +80,9 @@ def decoding(project: Project, site: Site) -> Iterator[tuple[str, str]]:
             excuse = excused(project, site) if option == "verify_signature" else ""
             if excuse:
                 yield f"does not check the signature{excuse}", "strict"
+                continue
+            if option == "verify_exp" and OUT_OF_USE.intersection(identifier_words(site.fn.facts.qualname)):
+                yield "does not look at `exp`, since what is out of use anyway may be named too", "strict"
                 continue
             if option == "verify_exp" and checks_expiry(project, site):
                 yield "leaves `exp` to code of its own: let the library check it", "strict"
@@ -366,8 +373,17 @@ def encoding(project: Project, site: Site) -> Iterator[tuple[str, str]]:
             yield "makes a token without a signature; name an algorithm", "default"
     for vid in arguments(site.call, jwt.claims) if jwt.claims is not None else ():
         if claims(project, site, vid) == "unlimited":
-            kept = kept_in_a_row(project, site)
+            kept = kept_in_a_row(project, site) or not names_caller(site.fn, vid)
             yield "makes a token that never expires; add an `exp` claim", "strict" if kept else "default"
+
+
+def names_caller(fn: Fn, vid: Vid) -> bool:
+    """Whether the claims, whose keys are all known, say who somebody is or what is allowed; a token of a project's webhook is
+    set up once, and meant to last."""
+    made = (fn.value(item) for item in (vid, *ingredients(fn.facts, (vid,))))
+    keys = [fn.const(key) for value in made if value[0] == "dict" for key, _ in value[1] if key >= 0]
+    keys += [fn.const(fn.value(item)[2]) for item in ingredients(fn.facts, (vid,)) if fn.value(item)[0] == "store"]
+    return any(key == "name" or (NAMING - {"name"}).intersection(identifier_words(str(key))) for key in keys)
 
 
 def claims(project: Project, site: Site, vid: Vid) -> str:

@@ -20,6 +20,7 @@ from backendlint.api import (
 )
 
 from .signing import BY_OTHERS, NOT_SIGN_IN, about_signing_in, is_sign_in
+from .slowed import is_slowed
 
 SIGN_UP = re.compile(r"regist|sign[-_]?up", re.IGNORECASE)
 MAY = re.compile(r"(^|_)(can|may)_(log|sign)_?in($|_)", re.IGNORECASE)
@@ -79,7 +80,7 @@ def check(project: Project) -> Iterator[Hit]:
             seen.add(route.place)
             guessed = asks(project, route) and tries(project, route) and not elsewhere(project, route)
             known = route.handler is not None or bool(route.entry.handlers)  # else nobody knows what answers
-            known = known and not by_unknown_view(project, route)
+            known = known and not by_unknown_view(project, route) and not is_slowed(project, route)
             profile: Profile = "default" if guessed and known else "strict"
             yield Hit(f"{route.label} {message}", route.place, function=route.function, profile=profile)
             continue
@@ -234,6 +235,8 @@ def takes_signed(project: Project, route: Route) -> bool:
     """Whether it goes by a signed text, which nobody guesses, and compares no password."""
     if route.handler is None:  # a library's view, which takes what was in a mail
         return FORGOTTEN.search(route.path) is not None and CONFIRMS.search(route.path) is not None
+    if FORGOTTEN.search(route.path) and reads_token(project, route.handler):
+        return True
     if sends(project, route):
         return False  # whoever has no token yet has one sent
     fns = reached(project, route)
@@ -285,6 +288,16 @@ def parts_of(fn: Fn, vid: Vid) -> tuple[Vid, ...]:
     """The key of a reading: `form["password"]`, `form.get("password")`."""
     value = fn.unguarded(vid)
     return fn.calls[value[1]].args if value[0] == "call" else (value[2],)
+
+
+def reads_token(project: Project, fn: Fn) -> bool:
+    """`request.GET.get("token")`: out of a mail that was sent before."""
+    for call in fn.calls:
+        func = fn.value(call.func)
+        asked = func[0] == "attr" and func[2] == "get" and bool(call.args) and fn.const(call.args[0]) == "token"
+        if asked and any(origin.what == "request" for origin in project.taint.labels(fn, call.value)):
+            return True
+    return False
 
 
 def names_token(fn: Fn) -> bool:

@@ -6,7 +6,20 @@ import re
 from collections.abc import Iterator
 from dataclasses import replace
 
-from backendlint.api import Call, Fn, Hit, Location, Project, Vid, calls_at, functions_in, here_and_in, operands
+from backendlint.api import (
+    Call,
+    Fn,
+    Hit,
+    Location,
+    Project,
+    Vid,
+    calls_at,
+    functions_in,
+    here_and_in,
+    identifier_words,
+    name_of_value,
+    operands,
+)
 from backendlint.api import for_development as outside_production
 
 OFF = re.compile(r"`(\w+)` is off")
@@ -14,6 +27,7 @@ OFF = re.compile(r"`(\w+)` is off")
 HERE = re.compile(r"localhost|127\.0\.0\.1|\b(dev|develop|development|local|test|testing|debug)\b", re.IGNORECASE)
 """Where nobody listens on the way."""
 
+PUBLIC = frozenset({"public", "key"})
 SWITCHES = frozenset("on off true false yes no 1 0".split())
 LACKING = "lacks `secure=True` or `httponly=True`"
 """In the messages about cookies without flags."""
@@ -107,9 +121,13 @@ def may_have_both(fn: Fn, call: Call) -> bool:
 
 
 def is_alike_for_all(fn: Fn, call: Call) -> bool:
-    """`set_cookie("remember_me", "on")`: a switch tells nobody from others."""
+    """`set_cookie("remember_me", "on")`, `set_cookie("session_public_key", public_key)`: a switch tells nobody from others, and
+    what is public proves nothing."""
     value = call.kwarg("value") if call.kwarg("value") >= 0 else call.args[1] if len(call.args) > 1 else -1
-    return value >= 0 and str(fn.const(value)).lower() in SWITCHES
+    key = call.kwarg("key") if call.kwarg("key") >= 0 else call.args[0] if call.args else -1
+    named = [name_of_value(fn, vid) if fn.const(vid) is ... else str(fn.const(vid)) for vid in (key, value) if vid >= 0]
+    public = any(set(identifier_words(name)) >= PUBLIC for name in named)
+    return public or (value >= 0 and str(fn.const(value)).lower() in SWITCHES)
 
 
 def assignments(fn: Fn, name: str) -> Iterator[tuple[int, Vid, int]]:

@@ -10,6 +10,7 @@ from backendlint.api import (
     Hit,
     Location,
     Project,
+    Ref,
     Route,
     Vid,
     for_development,
@@ -146,7 +147,9 @@ def declared(fn: Fn, index: int) -> Location:
 def loose_body(project: Project, route: Route, fn: Fn, bodies: frozenset[str]) -> tuple[Location, str, Vid] | None:
     """Where the handler takes the body as a plain mapping whose fields it uses."""
     for param in route.params:
-        kinds = project.resolver.param(fn, param.index) if param.origin == "body" and param.type == "model" else ()
+        kinds = project.resolver.param(fn, param.index) if param.origin == "body" else ()
+        if any(is_schema(project, ref.arg) for ref in kinds):
+            continue
         if param.origin == "body" and (param.type != "model" or any(ref.name == "builtins.dict" for ref in kinds)):
             start = next((vid for vid, value in enumerate(fn.facts.values) if value == ("param", param.index)), -1)
             if start >= 0 and used(project, fn, start):
@@ -159,6 +162,12 @@ def loose_body(project: Project, route: Route, fn: Fn, bodies: frozenset[str]) -
         if name and used(project, fn, call.value):
             return fn.location(call.span), named(name), call.value
     return None
+
+
+def is_schema(project: Project, ref: Ref | None) -> bool:
+    """`dict[str, BoatChange]`: each value is validated."""
+    cls = project.classes.get(ref.name) if ref is not None and ref.kind == "inst" else None
+    return cls is not None and project.hierarchy.role(cls) == "schema"
 
 
 def read_below(project: Project, fn: Fn, call: Call) -> str:

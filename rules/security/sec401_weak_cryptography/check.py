@@ -36,6 +36,7 @@ VERIFIES = re.compile(r"verif|validat|check|secure|tls|ssl|cert", re.IGNORECASE)
 SKIPS = re.compile(
     r"insecure|(skip|no|without|disable|ignore|unverified)_?\w*(verif|validat|check|tls|ssl|cert)", re.IGNORECASE
 )
+NONE = frozenset({"none", "no", "off", "never", "disabled", "disable", "false", "skip"})
 OLD = "SSL and TLS below 1.2"
 VERIFY = "verify_mode"
 DISPLAYS = ("list", "tuple", "dict", "set")
@@ -57,6 +58,8 @@ SECRET = re.compile(
     r"access_?token|session_?(token|key)|reset_?token)",
     re.IGNORECASE,
 )
+PATHS = re.compile(r"(os\.path\.join|(pathlib\.)?Path|(builtins\.)?open|.*\.joinpath)")
+"""What puts a path together, or takes one."""
 WORD = re.compile(r"[A-Za-z_]\w+")
 FEW = 2
 """So many proofs that a file makes in one way are told one by one."""
@@ -70,6 +73,9 @@ def check(project: Project, hit: Hit) -> Iterator[Hit]:
     if hit.message.startswith((UNVERIFIED, HOST)) and looks_at_certificate(project, hit.location):
         return
     if any(to_own_machine(project, fn, call) for fn, call in calls_at(project, hit.location)):
+        return
+    if KEYED in hit.message and any(names_a_file(fn, call) for fn, call in calls_at(project, hit.location)):
+        yield replace(hit, profile="strict", confidence="low")
         return
     if KEYED in hit.message:
         yield first_of_file(project, hit)
@@ -134,6 +140,16 @@ def first_of_file(project: Project, hit: Hit) -> Hit:
     keyed = ((fn, call) for fn, call in calls if fn.callee_name(call) in HASHES and is_keyed(lines, call.span))
     alike = {fn.location(call.span) for fn, call in keyed}
     return first_of(alike, hit, "more places of the file", ", so what proves") if len(alike) > FEW else hit
+
+
+def names_a_file(fn: Fn, call: Call) -> bool:
+    """`os.path.join(folder, "." + md5(key).hexdigest())`: the digest is a name, and proves nothing."""
+    todo = [call.value]
+    for vid in todo:
+        made = {vid, *fn.made_of(vid), *(item.value for item in fn.calls if fn.value(item.func)[1:2] == (vid,))}
+        todo += [item for item in (*made, *fn.results_of(vid)) if item not in todo]
+    held = set(todo)
+    return any(held.intersection(item.args) and PATHS.fullmatch(fn.dotted(item.func)) for item in fn.calls)
 
 
 def first_of(places: Collection[Location], hit: Hit, others: str, before: str) -> Hit:
@@ -227,9 +243,12 @@ def off(fn: Fn, test: Vid, truth: bool) -> bool:
         return off(fn, value[1], not truth)
     if value[0] == "bool":
         return any(off(fn, item, truth) for item in value[2])
-    if value[0] == "compare" and len(value[1]) == 1 and isinstance(fn.const(value[2][1]), bool):
+    if value[0] == "compare" and len(value[1]) == 1 and isinstance(fn.const(value[2][1]), bool | str):
         same = value[1][0] in ("is", "==")
-        return off(fn, value[2][0], truth == (same == fn.const(value[2][1])))
+        asked = fn.const(value[2][1])
+        if isinstance(asked, str):  # `if verify_mode == "none":`
+            return truth == same and asked.lower() in NONE and VERIFIES.search(last_name(fn, value[2][0])) is not None
+        return off(fn, value[2][0], truth == (same == asked))
     name = last_name(fn, test)
     return bool(SKIPS.search(name) if truth else VERIFIES.search(name) and not SKIPS.search(name))
 

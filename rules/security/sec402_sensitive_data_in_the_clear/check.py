@@ -34,6 +34,13 @@ CARD = ("card", "number")
 ACCOUNT = ("account", "number")
 BANK = frozenset("bank routing iban bic swift payout payouts payee beneficiary holder branch ifsc sort debit".split())
 """Words of what is kept of an account at a bank."""
+TAX = ("tax", "id")
+PERSON = frozenset(
+    "person people employee employees worker contractor patient applicant driver citizen resident firstname lastname birth birthday "
+    "birthdate dob ssn gender surname nationality".split()
+)
+NAMES = (("first", "name"), ("last", "name"), ("full", "name"), ("given", "name"))
+"""Words of what is kept of a person."""
 OTHER_CARDS = frozenset(
     "sim library member membership loyalty gift graphics video network memory badge access id student".split()
 )
@@ -119,6 +126,14 @@ def is_of_bank(name: str, beside: Sequence[str]) -> bool:
     return any(not BANK.isdisjoint(identifier_words(item)) for item in (name, *beside))
 
 
+def is_of_person(name: str, beside: Sequence[str]) -> bool:
+    """Whether a tax number is a person's, by what stands beside it: a company's is public."""
+    if identifier_words(name)[-2:] != TAX:
+        return True
+    words = [identifier_words(item) for item in beside]
+    return any(not PERSON.isdisjoint(item) or item[-2:] in NAMES for item in words)
+
+
 def _encrypts(project: Project, path: str) -> bool:
     """Whether something of a module may put into its columns what nobody else can read."""
     return any(
@@ -146,7 +161,9 @@ def _told(name: str, kind: str, place: Location, beside: Sequence[str]) -> Hit:
         "database gives it away; encrypt the column, or store a hash.",
         place,
     )
-    sure = KEPT.search(name) is not None if kind == "secret" else is_of_bank(name, beside)
+    sure = (
+        KEPT.search(name) is not None if kind == "secret" else is_of_bank(name, beside) and is_of_person(name, beside)
+    )
     return hit if sure else _advice(hit)
 
 

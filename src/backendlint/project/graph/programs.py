@@ -210,7 +210,7 @@ def _below_tests(path: str) -> bool:
 
 
 _ELSEWHERE = re.compile(
-    r"(^|[_.-])(tests?|testers?|testing|ci|dev|develop|development|devstack|devenv|local|e2e|smoke_?tests?|smoke|seeds?|populate|demo|fixtures?"
+    r"(^|[_.-])(tests?|testers?|testing|ci|dev|devel|develop|development|devstack|devenv|local|e2e|smoke_?tests?|smoke|seeds?|populate|demo|fixtures?"
     r"|bench(?:es|marks?)?|load_?test(?:s|ing)?|mocks?|fakes?|stubs?|qa|docker_?compose|examples?)($|[_.-])"
 )
 """Words of files and folders that are no part of production."""
@@ -240,7 +240,7 @@ def fills_database(project: Project, fn: Fn) -> bool:
     return any(map(_FILLS.search, (name.removesuffix(".py"), *folders))) and not project.reach(fn.fqn)
 
 
-_TOOLS = re.compile(r"dev|hack|\..+|(build|release|packag(e|ing)|deploy(ment)?|ci)[-_]?(scripts?|tools?)")
+_TOOLS = re.compile(r"dev|devel|hack|\..+|(build|release|packag(e|ing)|deploy(ment)?|ci)[-_]?(scripts?|tools?)")
 """Folders of tools."""
 
 

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from backendlint.facts.model import Vid
 from backendlint.project.entities import Cls, Fn, Ref
+from backendlint.project.linking.decorators import takes_fields
 from backendlint.project.taint.naming import identifier_words, sensitive
 from backendlint.project.values.secrets import secret_like
 from backendlint.project.values.uses import operands
@@ -200,7 +201,16 @@ class Identifiers:
         if cls is None:
             return False
         role = self.project.hierarchy.role(cls)
+        if role in ("", "schema") and self._has_plain_fields(cls):
+            return True
         return (role == "model" and not self._shows(cls)) or (role == "" and not self._is_printed(cls))
+
+    def _has_plain_fields(self, cls: Cls) -> bool:
+        """A data object, none of whose fields is called like a secret, printed as it is: `PaymentToken(id, status)`."""
+        owners = self.project.hierarchy.mro(cls)
+        written = any(name in owner.methods for owner in owners for name in _TEXTS)
+        names = [name for owner in owners for name in owner.facts.annotations]
+        return len(names) > 1 and not written and takes_fields(self.project, cls) and not any(map(sensitive, names))
 
     def _shows(self, cls: Cls) -> bool:
         """Whether the text of a row has a secret of it: `def __str__(self): return self.token`."""

@@ -442,6 +442,8 @@ class Reader:
                 method = self.project.method(self.project.classes[ref.name], name)
                 if method is not None and method.kind == "property":
                     return self.calls.summary(fn, method, {0: [(base, ())]}, path, fn.facts.span_of(vid))
+        if name == "pk":  # of a row that was looked up
+            return NONE
         found = lb.merge((self.read(fn, base, lb.extend(path, name)), self._kept(refs, name, path)))
         if found and name in ("value", "name") and self.clean_types(refs):
             return lb.clear(found, ("all",))

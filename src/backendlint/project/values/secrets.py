@@ -124,6 +124,7 @@ class Shaped(NamedTuple):
     location: Location
     what: str
     text: str
+    vid: Vid = -1
 
 
 def known_shape(project: Project) -> Iterator[Shaped]:
@@ -131,7 +132,7 @@ def known_shape(project: Project) -> Iterator[Shaped]:
     for fn, vid, text in project.literals.all():
         what = shape_of(text) if len(text) >= 12 and project.counts(fn) else ""
         if what:
-            yield Shaped(fn, fn.location(fn.facts.span_of(vid)), what, text)
+            yield Shaped(fn, fn.location(fn.facts.span_of(vid)), what, text, vid)
 
 
 def shape_of(text: str) -> str:

@@ -127,6 +127,14 @@ def develops_in(project: Project, cls: Cls, setting: str) -> bool:
     return False
 
 
+def in_stage_class(project: Project, fn: Fn, span: Span) -> bool:
+    """Whether a place lies in the body of a class that is named so: `class TestConfig(Config):`."""
+    return any(
+        cls.owner is fn and cls.facts.span.holds(span) and not _STAGES.isdisjoint(identifier_words(cls.name))
+        for cls in project.classes.values()
+    )
+
+
 def _bases(project: Project, file: FileFacts) -> set[str]:
     """Paths of the modules from which it takes all settings."""
     return {base.path for base in project.modules.taken_whole(file)}
