@@ -2,6 +2,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import replace
+from functools import partial
 
 from backendlint.api import (
     Flow,
@@ -42,7 +43,8 @@ PREPARES = frozenset({"mkdir", "makedirs", "glob", "rglob", "iterdir", "listdir"
 def check(project: Project) -> Iterator[Hit]:
     known = set()
     causes: dict[tuple[object, ...], list[Hit]] = {}
-    for flows in by_source(place_flows(project, SINKS, everywhere=True)):
+    freest = partial(place_flows, project, SINKS, doubt=lambda flow: (flow.weak, flow.within_a_segment(project)))
+    for flows in by_source(freest(everywhere=True)):
         for flow, hit in hits(project, flows):
             known.add(hit.location)
             if hit.profile is None and flow.installs(project):

@@ -20,7 +20,8 @@ OF_USER = re.compile(
 )
 """Keys about a user that give no rights: what he likes, where he is reached, where he comes from, by what he signs in."""
 RIGHT = re.compile(
-    r"admin|staff|superuser|supervis|manager|moderator|operator|role|perm|privilege|can_|verified", re.IGNORECASE
+    r"admin|staff|superuser|supervis|manager|moderator|operator|role|perm|privilege|can_|verified|(^|_)is_[a-z]+(er|or|ian|ist)$",
+    re.IGNORECASE,
 )
 """Keys that stand for rights, which no caller may give to himself."""
 CALLER = re.compile(r"(current_)?(user|account|customer|member|actor)(_?(id|pk|uuid))?", re.IGNORECASE)

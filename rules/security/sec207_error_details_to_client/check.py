@@ -71,7 +71,8 @@ def check(project: Project) -> Iterator[Hit]:
         level = rank(project, flow)
         if level == 0:
             continue
-        if in_development(flow.site.fn, flow.site.call.block, flow.site.call.span):
+        passed = ((hop.edge.caller, hop.edge.block, hop.edge.span) for hop in flow.chain)
+        if any(in_development(*at) for at in ((flow.site.fn, flow.site.call.block, flow.site.call.span), *passed)):
             continue
         sent = flow.site.model.name in project.classes
         hit = replace(flow_hit(project, flow, SENT if sent else HARM), location=place)

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from backendlint.api import Call, Fn, Hit, Location, Project, Vid, object_root, told_once, validated_by_decorator
 
 from .allowed import guarded, refuses_others
+from .extras import kept_extras
 from .forms import everything
 from .narrowing import narrowed
 from .origins import own_value
@@ -25,6 +26,7 @@ def check(project: Project) -> Iterator[Hit]:
     yield from told_once(_whole(project, sites, seen), _everywhere, severity=None)
     yield from privileged(project, [(fn, call, vid) for fn, call, (vid, _) in sites], seen)
     yield from everything(project)
+    yield from kept_extras(project)
 
 
 def _whole(project: Project, sites: list[tuple[Fn, Call, tuple[Vid, str]]], seen: set[Location]) -> Iterator[Hit]:

@@ -26,6 +26,8 @@ from .validation import validated
 CHANGING = {"POST", "PUT", "PATCH", "DELETE"}
 HOOK = re.compile(r"hooks?\b|events?$|events?[-_]?api|callback|notif|^/_?internal/", re.IGNORECASE)
 """Another service decides what it sends there."""
+SIGNED = re.compile(r"signature|hmac", re.IGNORECASE)
+"""Calls that look at who has signed the body."""
 FORMS = ("the body (`form`)", "the body (`POST`)")
 """Fields of HTML forms: a missing one answers 400 by itself."""
 QUERIES = ("filter", "get", "exclude")
@@ -74,6 +76,7 @@ def loose_routes(project: Project, bodies: frozenset[str]) -> Iterator[Hit]:
             if what in FORMS
             or for_development(fn.path)
             or HOOK.search(route.path)
+            or any(SIGNED.search(fn.callee_name(call)) for call in fn.calls)
             or refuses(project, fn, start, field)
             or (not field and (only_asked_for(project, fn, start) or asked_first(fn, start)))
             else "default",
@@ -158,6 +161,10 @@ def loose_body(project: Project, route: Route, fn: Fn, bodies: frozenset[str]) -
         if read.name in bodies and used(project, fn, read.vid):
             return fn.location(read.span), named(read.name), read.vid
     for call in fn.calls:
+        name = parsed_below(project, fn, call)
+        if name and uses_fields(fn, call.value):
+            return fn.location(call.span), named(name), call.value
+    for call in fn.calls:
         name = read_below(project, fn, call)
         if name and used(project, fn, call.value):
             return fn.location(call.span), named(name), call.value
@@ -168,6 +175,20 @@ def is_schema(project: Project, ref: Ref | None) -> bool:
     """`dict[str, BoatChange]`: each value is validated."""
     cls = project.classes.get(ref.name) if ref is not None and ref.kind == "inst" else None
     return cls is not None and project.hierarchy.role(cls) == "schema"
+
+
+def parsed_below(project: Project, fn: Fn, call: Call) -> str:
+    """The helper that parses the body of the request that it is given, and gives it back: `body_of(request).get("hours")`."""
+    given = [fn.unguarded(vid) for vid in call.args]
+    targets = project.targets(fn, call) if len(given) == 1 and given[0][0] == "param" else ()
+    for target in targets:
+        made = [target.unguarded(vid) for vid in target.returned]
+        calls = [target.calls[value[1]] for value in made if value[0] == "call"]
+        parsed = bool(calls) and len(calls) == len(made) and all(target.dotted(item.func) in PARSERS for item in calls)
+        labels = project.taint.labels(fn, call.value)
+        if parsed and any(item.what == "request" and item.fn == target.fqn and item.path[:1] for item in labels):
+            return target.name
+    return ""
 
 
 def read_below(project: Project, fn: Fn, call: Call) -> str:

@@ -270,7 +270,7 @@ def last_name(fn: Fn, vid: Vid) -> str:
 
 def hands_on(project: Project, fn: Fn, call: Call, depth: int) -> bool:
     """Whether the function that is called gives the option to a request."""
-    for target in project.targets(fn, call):
+    for target in (*project.targets(fn, call), *handed(project, fn, call)):
         for inner in target.calls:
             if not any(given(target, key, vid) for key, vid in inner.kwargs):
                 continue
@@ -279,6 +279,12 @@ def hands_on(project: Project, fn: Fn, call: Call, depth: int) -> bool:
             if depth and hands_on(project, target, inner, depth - 1):
                 return True
     return False
+
+
+def handed(project: Project, fn: Fn, call: Call) -> Iterator[Fn]:
+    """`self._breaker.call(self._send, path, **options)`: what a helper of the project's is given to call."""
+    refs = (ref for vid in call.args if project.targets(fn, call) for ref in project.refs(fn, vid))
+    yield from (project.functions[ref.name] for ref in refs if ref.kind == "func")
 
 
 def given(fn: Fn, key: str, vid: Vid) -> bool:

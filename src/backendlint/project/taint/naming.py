@@ -34,7 +34,16 @@ _SECRET_ALONE = frozenset({"token", "jwt", "otp", "totp"})
 _SECRET_WHOLE = frozenset({("pin",), ("pin", "code"), ("card", "pin"), ("user", "pin"), ("pepper",)})
 _STORED = frozenset(
     tuple(name.split())
-    for name in ("password hash", "password digest", "hashed password", "passwd hash", "pw hash", "pwd hash")
+    for name in (
+        "password hash",
+        "password digest",
+        "hashed password",
+        "passwd hash",
+        "pw hash",
+        "pwd hash",
+        "pin hash",
+        "pin digest",
+    )
 )
 """What a database keeps of passwords: to be guessed at leisure by whoever sees it."""
 _HEADERS = frozenset(

@@ -76,6 +76,9 @@ def whole_request(project: Project, fn: Fn, vid: Vid, depth: int = 8) -> str:
             inner = call.args[0] if call.args and name not in ("to_dict", "items", "copy", "decode") else -1
             base = func[1] if func[0] == "attr" and inner < 0 else inner
             return whole_request(project, fn, base, depth - 1)
+        answers = [(target, vid) for target in project.targets(fn, call) for vid in target.returned]
+        if answers:
+            return next((found for item in answers if (found := whole_request(project, *item, depth // 2))), "")
         if call.args:
             return ""
     if name == "data" and op == "attr" and _represents(project, fn, value[1]):

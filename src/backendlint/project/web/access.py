@@ -43,7 +43,7 @@ from backendlint.project.web.anonymous import (
 )
 from backendlint.project.web.answers import answers
 from backendlint.project.web.passages import before_middleware
-from backendlint.project.web.unasked import asks, unasked
+from backendlint.project.web.unasked import asks, opened, unasked
 
 if TYPE_CHECKING:
     from backendlint.project.model import Project
@@ -147,7 +147,7 @@ class Access:
 
     def exempt(self, route: Route) -> bool:
         """Whether the code says that anybody may call it."""
-        return EXEMPT in self._of(route)
+        return EXEMPT in self._of(route) or bool(opened(self.project, route))
 
     def _of(self, route: Route) -> dict[str, tuple[str, ...]]:
         known = self._routes.get(id(route))
@@ -174,7 +174,8 @@ class Access:
 
     def _before(self, route: Route) -> Iterator[tuple[str, str]]:
         """What stands between client and handler."""
-        listing, bare = by_list(self.project, route.handler), unasked(self.project, route)
+        told = opened(self.project, route)
+        listing, bare = by_list(self.project, route.handler) | told, unasked(self.project, route)
         for ref in (ref for ref in route.guards if not is_lenient(self.project, route, ref)):
             for role, name in self.of_ref(ref) if ref.name not in listing else ():
                 if asks(role, ref, bare) and (ref not in route.idle or role not in (AUTHENTICATE, AUTHORIZE)):

@@ -5,16 +5,18 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
-from backendlint.facts.model import Call, Vid
+from backendlint.facts.model import Vid
 from backendlint.project.entities import Fn, Ref
 from backendlint.project.errors.owncodes import exception_status
+from backendlint.project.linking.binding import bind
 from backendlint.project.values.uses import ingredients
 
 if TYPE_CHECKING:
     from backendlint.project.model import Project
     from backendlint.project.routes import Route
 
-FORBIDDEN = 403
+_FORBIDDEN = frozenset({403})
+_REFUSALS = frozenset({401, 403})
 _LISTS = ("decorators", "method_decorators")
 """Attributes of a class of handlers with decorators for all of them."""
 
@@ -63,20 +65,16 @@ def _inside(project: Project, maker: Fn) -> Iterator[Fn]:
     return (fn for fn in project.functions_of(maker.file) if fn.lies_in(maker))
 
 
-def _refused(project: Project, fn: Fn) -> Iterator[int]:
-    """The blocks in which 403 is answered or raised."""
-    yield from (call.block for call in fn.calls if _says_forbidden(fn, call))
+def _refused(project: Project, fn: Fn, statuses: frozenset[int] = _FORBIDDEN) -> Iterator[int]:
+    """The blocks in which one of the statuses is answered or raised."""
+    yield from (call.block for call in fn.calls if any(fn.const(vid) in statuses for vid in call.passed))
     yield from (
-        item.block for item in fn.facts.raises if item.exc >= 0 and exception_status(project, fn, item.exc) == FORBIDDEN
+        item.block for item in fn.facts.raises if item.exc >= 0 and exception_status(project, fn, item.exc) in statuses
     )
     for item in fn.facts.returns:
         value = fn.value(item.value) if item.value >= 0 else ("",)
-        if value[0] == "tuple" and any(fn.const(vid) == FORBIDDEN for vid in value[1]):
+        if value[0] == "tuple" and any(fn.const(vid) in statuses for vid in value[1]):
             yield item.block
-
-
-def _says_forbidden(fn: Fn, call: Call) -> bool:
-    return any(fn.const(vid) == FORBIDDEN for vid in call.passed)
 
 
 def _hangs_on(fn: Fn, block: int, maker: Fn) -> bool:
@@ -88,4 +86,38 @@ def _hangs_on(fn: Fn, block: int, maker: Fn) -> bool:
             owner = fn.outer(value) if value[0] == "outer" else fn
             if owner is maker and maker.value(value[1] if value[0] == "outer" else vid)[0] == "param":
                 return True
+    return False
+
+
+def opened(project: Project, route: Route) -> set[str]:
+    """Full names of the route's decorators that let everybody through because they are told to: `@endpoint("GET", public=True)`."""
+    found: set[str] = set()
+    for home, vid in _decorators(project, route):
+        value = home.unguarded(vid)
+        call = home.calls[value[1]] if value[0] == "call" else None
+        if call is None or not any(isinstance(home.const(item), bool) for _, item in call.kwargs):
+            continue
+        for maker in project.targets(home, call):
+            told = {
+                index: home.const(item)
+                for index, given in bind(home, call, maker).items()
+                for item, path in given
+                if not path and isinstance(home.const(item), bool)
+            }
+            places = [(fn, block) for fn in _inside(project, maker) for block in _refused(project, fn, _REFUSALS)]
+            if places and all(_is_told_otherwise(fn, block, maker, told) for fn, block in places):
+                found.update(fn.fqn for fn in _inside(project, maker))
+    return found
+
+
+def _is_told_otherwise(fn: Fn, block: int, maker: Fn, told: dict[int, object]) -> bool:
+    """Whether a test of what the decorator was told keeps from the block."""
+    for test, outcome in fn.tests_of(block):
+        value, wanted = fn.unguarded(test), outcome
+        while value[0] == "not":
+            value, wanted = fn.unguarded(value[1]), not wanted
+        owner = fn.outer(value) if value[0] == "outer" else None
+        asked = owner.unguarded(value[1]) if owner is not None else ("",)
+        if owner is maker and asked[0] == "param" and told.get(asked[1], wanted) is not wanted:
+            return True
     return False
