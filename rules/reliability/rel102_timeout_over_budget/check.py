@@ -49,7 +49,7 @@ def _hits(project: Project) -> Iterator[tuple[Hit, str]]:
 def _by_callers(project: Project, site: Site, budget: float, own: Wait | None) -> Iterator[Hit]:
     """What callers pass to a helper for its timeout, unless that is what the helper waits for anyway."""
     timeout = site.model.timeout
-    for made, seconds in project.timeouts.by_callers(site.fn, site.call, timeout) if timeout is not None else ():
+    for made, seconds in project.timeouts.passed.by_callers(site.fn, site.call, timeout) if timeout is not None else ():
         known = own is not None and own.kind == "seconds" and own.seconds == seconds
         if seconds <= budget or known or made.fn not in project.in_request:
             continue

@@ -5,9 +5,24 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from typing import NamedTuple
 
-from backendlint.api import Fn, Hit, Location, Part, Project, Route, Step, Sum, duration, is_job, terms
+from backendlint.api import (
+    Fn,
+    Hit,
+    Location,
+    Part,
+    Project,
+    Route,
+    Step,
+    Sum,
+    duration,
+    here_and_in,
+    is_job,
+    terms,
+    told_once,
+)
 
 SHOWN = 4
+FEW = 2
 LEAST = 1
 """Seconds of a wait that makes a difference."""
 
@@ -39,14 +54,25 @@ def check(project: Project) -> Iterator[Hit]:
         places = frozenset(part.location for part in item.total.parts)
         same = waits.setdefault(places, _what(item.total, first, budget))
         alike.setdefault(same, []).append(item)
-    for same, group in alike.items():
-        yield _longest(project, group, first - same)
+    told = [(group, _longest(project, group, first - same)) for same, group in alike.items()]
+    far = [hit for group, hit in told if _far_over(group, budget)]
+    yield from (hit for _, hit in told if hit not in far)
+    yield from told_once(far, _everywhere, few=FEW, severity=None)
     for fn in project.reviewed():
         if fn.fqn not in handled and is_job(project, fn):
             total, limit = project.waits.of(fn), project.waits.budget("job_ms")
             if total.seconds > limit:
                 certain = _adds_up(total.parts, limit)
                 yield _hit(project, f"Job `{fn.name}()`", fn, total, "job_ms", fn.header, certain)
+
+
+def _far_over(group: list[Slow], budget: float) -> bool:
+    """Whether a single wait is over the budget by itself: where the timeout is set so for all calls, one endpoint tells it."""
+    return any(part.seconds > budget for item in group for part in item.total.parts if not part.soft)
+
+
+def _everywhere(hit: Hit, places: str) -> str:
+    return here_and_in(hit, f"{places} with such timeouts", before=", over")
 
 
 def _first(shared: set[frozenset[Location]]) -> frozenset[Location]:
@@ -124,11 +150,11 @@ def _own(total: Sum, told: frozenset[Location]) -> list[Part]:
 
 
 def _adds_up(parts: Iterable[Part], budget: float) -> bool:
-    """Whether waits that somebody chose add up; one that is too long by itself is for REL102 to report, and to be cured first."""
-    firm = [part for part in parts if not part.soft]
-    if (len(firm) == 1 and firm[0].times == 1) or any(part.seconds > budget for part in firm):
+    """Whether waits that somebody chose add up; a single one that is too long by itself is for REL102 to report."""
+    firm = [part for part in parts if not part.soft and part.total >= LEAST]
+    if len(firm) == 1 and firm[0].times == 1:
         return False
-    return sum(part.likely for part in firm if part.total >= LEAST) > budget
+    return sum(part.likely for part in firm) > budget
 
 
 def _written(parts: list[Part]) -> str:

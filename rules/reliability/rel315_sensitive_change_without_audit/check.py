@@ -45,8 +45,8 @@ def check(project: Project) -> Iterator[Hit]:
             sensitive.append((route, *found))
     told = [hit for group in by_application(sensitive) for hit in unrecorded(project, group)]
     yield from told
-    places = {hit.location for hit in told}
-    yield from (hit for hit in unlike_siblings(project) if hit.location not in places)
+    functions = {hit.function for hit in told}
+    yield from (hit for hit in unlike_siblings(project) if hit.function not in functions)
 
 
 def by_application(sensitive: list[Change]) -> list[list[Change]]:

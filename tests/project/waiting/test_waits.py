@@ -117,6 +117,47 @@ def f(deep):
 
 
 @pytest.mark.parametrize(
+    ("call", "seconds"),
+    [
+        ("ask('u', timeout=9)", 9),
+        ("ask('u')", 4),
+        ("through('u', timeout=7)", 7),
+        ("through('u', timeout=LONG)", 45),
+        ("through('u', json={'timeout': 7})", 4),
+        ("through('u', **given)", 0),
+        ("named('u', 8)", 8),
+        ("named('u')", 6),
+        ("again('u', attempts=3, timeout=5)", 15),
+        ("again('u', attempts=TWICE)", 8),
+        ("again('u')", 4),
+    ],
+)
+def test_timeouts_and_attempts_that_a_caller_passes(call: str, seconds: float) -> None:
+    body = f"""
+import httpx
+LONG = httpx.Timeout(45, connect=2)
+TWICE = 2
+client = httpx.Client(timeout=4)
+def ask(url, **options):
+    return client.get(url, **options)
+def through(url, **options):
+    return ask(url, **options)
+def named(url, limit=6):
+    return requests.get(url, timeout=limit)
+def again(url, *, attempts=1, **options):
+    for attempt in range(attempts):
+        try:
+            return through(url, **options)
+        except httpx.TransportError:
+            continue
+def f(given):
+    {call}
+"""
+    project = build(main=f"{HEAD}{body}")
+    assert project.waits.of(fn(project, "main.f")).seconds == seconds
+
+
+@pytest.mark.parametrize(
     ("on", "seconds"),
     [("requests.HTTPError", 9), ("Exception", 29), ("(requests.HTTPError, OSError)", 29), ("openai.APIError", 29)],
 )

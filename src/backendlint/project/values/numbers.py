@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 from backendlint.facts.model import Call, Vid
@@ -108,8 +109,9 @@ def by_default(project: Project, fn: Fn, vid: Vid, depth: int = 6) -> float | No
     return None
 
 
-def rounds_of(project: Project, fn: Fn, loop: int) -> int | None:
-    """How many rounds a loop makes, where it is written out: `range(3)`, `(1, 2, 4)`, `while tries < 3` with a counter."""
+def rounds_of(project: Project, fn: Fn, loop: int, passed: Mapping[int, object] | None = None) -> int | None:
+    """How many rounds a loop makes, where it is written out: `range(3)`, `(1, 2, 4)`, `while tries < 3` with a counter;
+    `passed` is what a call passes for parameters, by index."""
     block = fn.facts.blocks[loop]
     if block.kind == "while":
         return tested_rounds(project, fn, loop)
@@ -123,12 +125,24 @@ def rounds_of(project: Project, fn: Fn, loop: int) -> int | None:
     call = fn.facts.calls[value[1]]
     if "builtins.range" not in {ref.name for ref in project.callees(fn, call)}:
         return None
-    ends = [number(project, fn, item, {}) for item in call.args]
+    ends = [_passed(fn, item, passed or {}) or number(project, fn, item, {}) for item in call.args]
     if not ends or any(item is None for item in ends):
         return None
     bounds = [int(item) for item in ends if item is not None]
     step = bounds[2] if len(bounds) > 2 else 1
     return len(range(bounds[0], bounds[1], step) if len(bounds) > 1 else range(bounds[0])) if step else None
+
+
+def _passed(fn: Fn, vid: Vid, passed: Mapping[int, object]) -> float | None:
+    """Of `attempts` or `attempts + 1`, where a call decides the parameter."""
+    value = fn.unguarded(vid)
+    if value[0] == "param":
+        known = passed.get(value[1])
+        return float(known) if isinstance(known, int | float) and not isinstance(known, bool) else None
+    if value[:2] != ("binop", "+"):
+        return None
+    base, added = _passed(fn, value[2], passed), fn.const(value[3])
+    return base + added if base is not None and isinstance(added, int) else None
 
 
 def until(project: Project, fn: Fn, loop: int) -> float | None:

@@ -16,6 +16,7 @@ from backendlint.project.linking.allocations import Made
 from backendlint.project.linking.binding import receiver
 from backendlint.project.linking.decorators import decorator_models
 from backendlint.project.values.numbers import by_default
+from backendlint.project.waiting.limits import PassedLimits
 from backendlint.project.waiting.wait import FOREVER, UNKNOWN, Wait
 
 if TYPE_CHECKING:
@@ -53,6 +54,29 @@ class Timeouts:
         if own is not None:
             return own if inherited is None or inherited.kind == "forever" else UNKNOWN
         return inherited or self._default(model.timeout)
+
+    @cached_property
+    def passed(self) -> PassedLimits:
+        """Timeouts that callers choose."""
+        return PassedLimits(self.project)
+
+    def without(self, fn: Fn, call: Call, model: CallModel) -> Wait | None:
+        """The wait of a call to whose `**options` nothing was added."""
+        timeout = model.timeout
+        if timeout is None:
+            return None
+        put = self._set_last(fn, call, timeout)
+        return put or self._scope(fn, call) or self._inherited(fn, call, timeout) or self._default(timeout)
+
+    def _set_last(self, fn: Fn, call: Call, timeout: Timeout) -> Wait | None:
+        """`options.setdefault("timeout", 5)`."""
+        vid = call.kwarg("**")
+        while vid >= 0 and (value := fn.facts.values[vid])[0] in ("mut", "store", "guard"):
+            put = self._put(fn, value, timeout, MAX_LINKS)
+            if put is not None:
+                return put
+            vid = value[1]
+        return None
 
     def handed_over(self, site: Site) -> Iterator[CallModel]:
         """Functions of libraries that a call runs elsewhere (`to_thread(requests.get, url)`), and that nothing bounds."""
@@ -277,31 +301,6 @@ class Timeouts:
             value = fn.unguarded(value[1])
         own = depth > 0 and value[0] == "param" and fn.facts.params[value[1]].kind == "kwargs"
         return own and self._passed_on(fn, value[1], timeout, depth - 1) is None
-
-    def by_callers(self, fn: Fn, call: Call, timeout: Timeout) -> Iterator[tuple[Made, float]]:
-        """The seconds that callers of a function pass for the timeout of a call in it, each with the caller's call."""
-        for index, key in self._parameters(fn, call, timeout):
-            for edge in self.project.graph.callers(fn):
-                if edge.call is None or edge.kind != "call" or edge.caller is fn:
-                    continue
-                bound = edge.passed(index) if not key else []
-                given = edge.call.kwarg(key) if key else next((vid for vid, part in bound if not part), -1)
-                wait = self.value(edge.caller, given, timeout) if given >= 0 else UNKNOWN
-                if wait.kind == "seconds":
-                    yield Made(edge.caller, edge.call), wait.seconds
-
-    def _parameters(self, fn: Fn, call: Call, timeout: Timeout) -> Iterator[tuple[int, str]]:
-        """Parameters that are the timeout; of `**options`, in which it may be, also under which key."""
-        whole = [key for key in timeout.keywords if key not in timeout.partial]
-        for key in whole:
-            value = fn.unguarded(call.kwarg(key)) if call.kwarg(key) >= 0 else ("",)
-            if value[0] == "param":
-                yield value[1], ""
-        value = fn.unguarded(call.kwarg("**")) if call.open_ended and call.kwarg("**") >= 0 else ("",)
-        while value[0] == "mut" and value[2] in ("setdefault", "update", "pop", "get"):
-            value = fn.unguarded(value[1])
-        if value[0] == "param" and fn.facts.params[value[1]].kind == "kwargs":
-            yield from ((value[1], key) for key in whole)
 
     # what is around it
 
