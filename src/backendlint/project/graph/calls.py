@@ -17,6 +17,7 @@ from backendlint.project.loops.loops import block_at
 from backendlint.project.values.uses import ingredients, operands
 
 if TYPE_CHECKING:
+    from backendlint.project.graph.handed import Run
     from backendlint.project.model import Project
 
 
@@ -34,6 +35,8 @@ class Edge(NamedTuple):
     """call; task (a job that runs elsewhere), thread (an executor or thread), spawn (runs beside), inject (the
     framework calls it first), callback, property."""
     span: Span
+    through: Run | None = None
+    """The helper of the project's that makes the call for the caller (`breaker.run(load)`): what it catches goes no further."""
 
     @property
     def block(self) -> int:
@@ -68,6 +71,8 @@ class CallGraph:
     """All edges whose callee is certain; calls that could not be resolved are counted, not guessed."""
 
     def __init__(self, project: Project) -> None:
+        from backendlint.project.graph.handed import HandedFunctions
+
         self.project = project
         self.out: dict[str, list[Edge]] = {}
         """By the caller's fqn, in evaluation order."""
@@ -77,9 +82,9 @@ class CallGraph:
         self.unresolved = 0
         self.modelled: list[tuple[Fn, Call, CallModel]] = []
         """Every call with a library model, in evaluation order of the files' functions."""
-        self._made: list[Call] = []
-        self._running: dict[str, list[tuple[int, bool]]] = {}
+        self._functions = HandedFunctions(project)
         self._handed: dict[tuple[str, Vid], list[Fn]] = {}
+        self._made: list[Call] = []
         self._by_name: dict[str, list[tuple[Fn, Call]]] = defaultdict(list)
         self._property_names = {fn.name for fn in project.all_functions() if fn.kind == "property"}
         injecting = project.libraries.names_saying("calls", "injects")
@@ -172,9 +177,11 @@ class CallGraph:
             yield from self.project.written.calls(word)
 
     def _add(self, caller: Fn, callee: Fn, call: Call | None, kind: str, span: Span) -> None:
-        edge = Edge(caller, callee, call, kind, span)
-        self.out.setdefault(caller.fqn, []).append(edge)
-        self.into.setdefault(callee.fqn, []).append(edge)
+        self._keep(Edge(caller, callee, call, kind, span))
+
+    def _keep(self, edge: Edge) -> None:
+        self.out.setdefault(edge.caller.fqn, []).append(edge)
+        self.into.setdefault(edge.callee.fqn, []).append(edge)
 
     def _in_place_of_jobs(self, edges: list[Edge]) -> None:
         """`queue.enqueue(work)`, `else: work()`: without a queue the same work is done at once, by the operator's choice;
@@ -212,8 +219,8 @@ class CallGraph:
             own = own or ref.kind not in ("lib", "libinst")
         for target in self.project.targets(fn, call) if own else ():
             self._add(fn, target, call, "call", call.span)
-            for index, forwards in self._runs(target):
-                self._given(fn, call, target, index, forwards=forwards)
+            for made, run in self._functions.calls(fn, call, target):
+                self._run_for(fn, made, run)
         for ref in refs:
             if ref.kind == "lib" and ref.arg is not None:
                 self._filled_in(fn, call, ref)
@@ -232,34 +239,17 @@ class CallGraph:
                     now = kind != "callback" and not model.pure
                     self._passed(fn, call, arg, kind, now=now, alone=kind == "thread" and not model.wraps)
 
-    def _runs(self, fn: Fn) -> list[tuple[int, bool]]:
-        """Parameters that a function calls by itself, and whether with all that it was given beside them: `run(work, *args)`; not
-        what it calls to keep the result, which it does once."""
-        known = self._running.get(fn.fqn)
-        if known is None:
-            kept = {store.value for store in fn.facts.stores}
-            called = ((fn.unguarded(call.func), call) for call in fn.facts.calls if call.value not in kept)
-            found = {
-                value[1]: call.open_ended or len(call.passed) == 0 for value, call in called if value[0] == "param"
-            }
-            known = self._running[fn.fqn] = list(found.items())
-        return known
-
-    def _given(self, fn: Fn, call: Call, target: Fn, index: int, *, forwards: bool) -> None:
-        """`breaker.run(call)`, `breaker.run(self._send, "GET", path)`: what the project's own function is given, and runs."""
-        for vid, part in bind(fn, call, target).get(index, ()) if forwards else ():
-            if part or fn.value(vid)[0] in ("call", "await"):
-                continue
-            for ref in self.project.refs(fn, vid):
-                handed = self.project.functions.get(ref.name) if ref.kind == "func" else None
-                if handed is not None and handed is not target:
-                    rest = call.args[call.args.index(vid) + 1 :] if vid in call.args else ()
-                    named = {param.name for param in target.facts.params}
-                    kept = tuple((key, item) for key, item in call.kwargs if key not in named)
-                    made = call._replace(func=vid, args=rest, kwargs=kept)
-                    self._made.append(made)
-                    self._handed.setdefault((fn.fqn, call.value), []).append(handed)
-                    self._add(fn, handed, made, "call", call.span)
+    def _run_for(self, fn: Fn, made: Call, run: Run) -> None:
+        """`breaker.run(load)`, where `run()` is the project's own and calls what it is given."""
+        self._made.append(made)
+        for ref in self.project.refs(fn, made.func):
+            if ref.kind == "func":
+                edge = Edge(fn, self.project.functions[ref.name], made, run.kind, made.span, run)
+                self._keep(edge)
+                if run.kind == "call":
+                    self._handed.setdefault((fn.fqn, made.value), []).append(edge.callee)
+            elif ref.kind == "lib":
+                self._call(fn, made)
 
     def _filled_in(self, fn: Fn, call: Call, ref: Ref) -> None:
         """`serializer.save()`, which calls `create()`: what that is given is the library's own choice."""

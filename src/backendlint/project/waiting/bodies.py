@@ -50,7 +50,7 @@ class Body:
             self.calls.setdefault(call.block, []).append(call)
         self.edges: dict[int, list[Edge]] = {}
         for edge in self.project.graph.callees(fn):
-            self.edges.setdefault(id(edge.call), []).append(edge)
+            self.edges.setdefault(edge.call.value if edge.call is not None else -1, []).append(edge)
         self.limits = {
             call.args[0]: limit for call in fn.calls if call.args and (limit := self._limit(call.value)) is not None
         }
@@ -152,7 +152,7 @@ class Body:
         index = group[0]
         effects = self.project.effects.call_effects
         inside = (call for arm in group for item in below(self.fn.facts, arm) for call in self.calls.get(item, ()))
-        if not any(call.awaited or id(call) in self.edges or effects(self.fn, call) & COUNTED for call in inside):
+        if not any(call.awaited or call.value in self.edges or effects(self.fn, call) & COUNTED for call in inside):
             return Sum(), []  # a series of numbers, say: whatever its rounds are, nobody waits
         policy = self.waits.loop(self.fn, index)
         block = self.fn.facts.blocks[index]
@@ -228,11 +228,21 @@ class Body:
         for model in self.project.models(self.fn, call):
             found = found.plus(self._modelled(call, model, rounds))
         kinds = ("call", "thread") if call.awaited else ("call",)
-        edges = [edge for edge in self.edges.get(id(call), ()) if edge.kind in kinds and not handed_on(self.fn, edge)]
+        edges = [edge for edge in self.edges.get(call.value, ()) if edge.kind in kinds and not handed_on(self.fn, edge)]
         if edges and first_time_only(self.fn, call):
             return found  # made once for the whole process
-        theirs = longest(self.waits.called(edge, self.known, self.passed) for edge in edges)
+        theirs = longest(self._led_to(edge) for edge in edges if edge.through is None)
+        theirs = theirs.plus(longest(self._led_to(edge) for edge in edges if edge.through is not None))
         return found.plus(theirs.kept() if edges and once_a_request(self.project, self.fn, call) else theirs)
+
+    def _led_to(self, edge: Edge) -> Sum:
+        """What a call leads to; by a helper that makes it again and again, as often as that does."""
+        found = self.waits.called(edge, self.known, self.passed)
+        for helper, call in edge.through.ways() if edge.through is not None else ():
+            policies = (self.waits.loop(helper, block) for block, _ in helper.blocks_of(call.block))
+            attempts = next((policy.attempts for policy in policies if policy is not None and policy.attempts), None)
+            found = found.repeated(attempts) if attempts else found
+        return found
 
     def _modelled(self, call: Call, model: CallModel, rounds: Rounds) -> Sum:
         kind = next((effect for effect in model.effect if effect in COUNTED), "")
