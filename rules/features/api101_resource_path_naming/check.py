@@ -59,6 +59,7 @@ def check(project: Project, options: Mapping[str, Any]) -> Iterator[Hit]:
         if route.trial or not prescribed.isdisjoint(words(route.path)) or of_a_tool(project, route):
             continue
         problem = judge(route, verbs, uncountable, followed, nouns, owned, kinds, stored)
+        problem = problem or done_by_get(project, route, nouns | uncountable)
         word = problem.split("`")[1] if problem.endswith(ALIKE) else ""
         if word and (deeds.match(word) or stands_alone(route.path, word, shown) or is_default(route, word, answered)):
             continue
@@ -136,6 +137,23 @@ def judge(
         if is_singular(word) and word in nouns and word not in uncountable and not re.fullmatch(r"v\d+", word):
             return f"`{part}` {NUMBER}; use the plural{ALIKE}"
     return ""
+
+
+def done_by_get(project: Project, route: Route, nouns: set[str]) -> str:
+    """`GET /orders/{id}/cancel` that cancels: an action on one resource needs a method for actions."""
+    fn, parts = route.handler, segments(route.path)
+    if (
+        fn is None
+        or not route.methods
+        or not SAFE.issuperset(route.methods)
+        or not any(map(is_parameter, parts[-2:-1]))
+    ):
+        return ""
+    word = parts[-1].lower().replace("-", "_")
+    named = re.match(rf"(\w+_)?{re.escape(word)}(_|$)", fn.name.lower())
+    if named is None or word in nouns or not is_singular(word.split("_")[0]) or not project.writes.reached(fn):
+        return ""
+    return f"`{parts[-1]}` {VERB}, which is the method's part; name the resource, in the plural"
 
 
 def of_a_tool(project: Project, route: Route) -> bool:
