@@ -301,8 +301,12 @@ class Caches:
         )
 
     def _fetches_between(self, fn: Fn, first: Call, last: Call) -> bool:
-        between = (call for call in fn.calls if first.span < call.span < last.span)
-        return any(_SOURCES & self.project.effects.call_effects(fn, call) for call in between)
+        """Something from elsewhere, or what the caller says how to get (`value = await produce()`)."""
+        between = [call for call in fn.calls if first.span < call.span < last.span]
+        return any(
+            fn.unguarded(call.func)[0] == "param" or _SOURCES & self.project.effects.call_effects(fn, call)
+            for call in between
+        )
 
     def _expires(self, fn: Fn, call: Call, cache: Cache) -> bool:
         """True where the entry has an end: an argument, a default, a later `expire`, or a condition (`nx`: a lock)."""
