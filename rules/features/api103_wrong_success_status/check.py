@@ -106,8 +106,12 @@ def judge(project: Project, route: Route, given: list[Answer]) -> Iterator[tuple
     sets_status = any(store.name == "status_code" for store in route.handler.facts.stores)
     if sets_status or writes_out(project, route.handler):
         return
+    several = {
+        first.span for first in found for other in found if first.span == other.span and first.status != other.status
+    }
     silent = not found and ends_without_answer(route.handler, given)
-    judged: list[Answer | None] = [None] if silent else [*found]
+    # `200 if request.method == "GET" else 201` says one or the other
+    judged: list[Answer | None] = [None] if silent else [item for item in found if item.span not in several]
     tells = any(answer.status == 201 for answer in found)  # what it answers 200 to was there before
     made = creations(project, route) if method == "POST" and not tells else None
     for answer in judged:
