@@ -28,6 +28,14 @@ PAGE = "text/html"
 PROBE = re.compile(
     r"/_*(health\w*|live(ness|z)?|ready(z)?|readiness|ping|heartbeat|metrics)[_-]*[\w-]*(/|$)", re.IGNORECASE
 )
+PRESCRIBED = frozenset(
+    """
+    authorization_pending slow_down expired_token access_denied invalid_request invalid_client invalid_grant invalid_scope
+    invalid_token insufficient_scope unauthorized_client unsupported_grant_type unsupported_response_type server_error
+    temporarily_unavailable
+    """.split()
+)
+"""Errors of OAuth (RFC 6749, 6750, 8628), whose clients read just `error`."""
 TELLING = {"message", "error", "detail", "errors", "title", "msg"}
 OUTCOMES = {"status", "code", "reason", "result", "description", "info", "success", "ok"}
 """Keys that are no field's name."""
@@ -216,11 +224,14 @@ def shape_of(fn: Fn, answer: Answer) -> str:
 
 
 def tells_nothing_usual(fn: Fn, answer: Answer) -> bool:
-    """A list of messages for each field, which validation gives by itself beside other errors, or an outcome (`valid=False`)."""
+    """A list of messages for each field, which validation gives by itself beside other errors, an outcome (`valid=False`), or
+    what a protocol prescribes."""
     value = fn.facts.values[answer.body] if answer.body >= 0 else ("",)
     parts = [(fn.const(key), item) for key, item in value[1]] if value[0] == "dict" else []
     if value[0] != "dict":  # `jsonify(valid=False)`
         parts = next((list(c.kwargs) for c in fn.calls if answer.span.holds(c.span) and _named(c) == answer.keys), [])
+    if any(key == "error" and fn.const(item) in PRESCRIBED for key, item in parts):
+        return True
     if not parts or any(key in TELLING for key, _ in parts):
         return False
     if any(key in ("__all__", "non_field_errors") for key, _ in parts):
