@@ -151,7 +151,8 @@ def done_by_get(project: Project, route: Route, nouns: set[str]) -> str:
         return ""
     word = parts[-1].lower().replace("-", "_")
     named = re.match(rf"(\w+_)?{re.escape(word)}(_|$)", fn.name.lower())
-    if named is None or word in nouns or not is_singular(word.split("_")[0]) or not project.writes.reached(fn):
+    first, *_, last = [*word.split("_"), word.split("_")[-1]]
+    if named is None or not nouns.isdisjoint((word, last)) or not is_singular(first) or not project.writes.reached(fn):
         return ""
     return f"`{parts[-1]}` {VERB}, which is the method's part; name the resource, in the plural"
 
