@@ -151,8 +151,13 @@ def done_by_get(project: Project, route: Route, nouns: set[str]) -> str:
         return ""
     word = parts[-1].lower().replace("-", "_")
     named = re.match(rf"(\w+_)?{re.escape(word)}(_|$)", fn.name.lower())
-    first, *_, last = [*word.split("_"), word.split("_")[-1]]
-    if named is None or not nouns.isdisjoint((word, last)) or not is_singular(first) or not project.writes.reached(fn):
+    said = word.split("_")
+    if (
+        named is None
+        or not nouns.isdisjoint((word, said[-1]))
+        or not is_singular(said[0])
+        or not project.writes.reached(fn)
+    ):
         return ""
     return f"`{parts[-1]}` {VERB}, which is the method's part; name the resource, in the plural"
 

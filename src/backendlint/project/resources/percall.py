@@ -167,6 +167,34 @@ class PerCall:
         uses = [item for item in fn.calls if receiver(fn, item) in held]
         return bool(uses) and all(self._put_by(fn, item) for item in uses)
 
+    def _remembered(self, fn: Fn, depth: int) -> bool:
+        """Whether requests come there only for what is kept: `if lang not in cls._texts: cls._texts[lang] = load(lang)`."""
+        edges = [edge for edge in self.project.graph.callers(fn) if edge.caller in self.project.in_request]
+        return bool(edges) and all(
+            edge.call is not None
+            and edge.kind == "call"
+            and (
+                self._cached(edge.caller)
+                or first_time_only(edge.caller, edge.call)
+                or self._put_by(edge.caller, edge.call)
+                or self._put_by_class(edge.caller, edge.call)
+                or (depth > 0 and edge.caller is not fn and self._remembered(edge.caller, depth - 1))
+            )
+            for edge in edges
+        )
+
+    @staticmethod
+    def _put_by_class(fn: Fn, made: Call) -> bool:
+        """Whether the result goes into a table of the class, or of the object, that is asked for its key first."""
+        tests = [value[2] for vid in fn.made_by("compare") if (value := fn.value(vid))[1][0] in ("in", "not in")]
+        asked_for = {_attribute(fn, table) for _, table, *_ in tests} - {None}
+        return any(
+            store.key >= 0
+            and _attribute(fn, store.base) in asked_for
+            and made.value in ingredients(fn.facts, (store.value,))
+            for store in fn.facts.stores
+        )
+
     def _put_by(self, fn: Fn, made: Call) -> bool:
         """Whether the result goes into a table that is asked for its key first."""
         for store in fn.facts.stores:
@@ -228,7 +256,7 @@ class PerCall:
         if fn not in self.project.in_request or depth > MAX_DEPTH or self._cached(fn):
             return False
         held = self._held(fn, call)
-        if first_time_only(fn, call) or self._makes_kept(fn, held):
+        if first_time_only(fn, call) or self._makes_kept(fn, held) or self._remembered(fn, MAX_DEPTH):
             return False
         if fn.name == "__init__" and any(item.value in held for item in fn.facts.stores):
             return self._by_callers(fn, depth)
@@ -268,3 +296,9 @@ def _kind(fn: Fn, made: Value, kind: object) -> bool:
     """Whether both are made for the same, where that is written down: `client("s3")`."""
     args = fn.calls[made[1]].args
     return not isinstance(kind, str) or not args or fn.const(args[0]) == kind
+
+
+def _attribute(fn: Fn, vid: Vid) -> tuple[Value, str] | None:
+    """`cls._texts`: of what, and which."""
+    value = fn.unguarded(vid)
+    return (fn.unguarded(value[1]), str(value[2])) if value[0] == "attr" else None
