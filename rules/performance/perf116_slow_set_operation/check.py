@@ -7,7 +7,7 @@ from dataclasses import replace
 
 from sqlglot import exp
 
-from backendlint.api import ColumnUse, Hit, Location, Project, SqlStatement, selected, sql
+from backendlint.api import Column, ColumnUse, Hit, Location, Project, SqlStatement, selected, sql
 
 QUERIES = ("sqlalchemy.sql.Select", "sqlalchemy.orm.Query")
 
@@ -25,7 +25,15 @@ def check(project: Project) -> Iterator[Hit]:
             few = any("filter" in origin.ops for origin in project.origins.of(use.fn, use.value))
             column = selected(project, use.fn, use.value)
             filled = column is not None and not column.nullable
-            yield replace(_use(use, filled=filled), profile="strict" if few or filled else None)
+            aside = few or (filled and not _grows(project, column))
+            yield replace(_use(use, filled=filled), profile="strict" if aside else None)
+
+
+def _grows(project: Project, column: Column | None) -> bool:
+    """Whether it is a column of a table whose rows become many."""
+    tables = project.data.schema.tables.values()
+    own = (table for table in tables if any(item is column for item in table.columns.values()))
+    return any(project.writes.makers.fills_up(table) for table in own)
 
 
 def _excludes(project: Project, use: ColumnUse) -> bool:
