@@ -13,6 +13,8 @@ from backendlint.project.schema.model import Column, Index, Table
 from backendlint.project.sqltext.scopes import Found, Scope, Source
 
 TEXT_VECTOR = "TSVECTOR"
+_TOKEN = re.compile(r"(^|_)(uuid|guid|token|nonce)$")
+"""Columns that have another value in each row."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -154,10 +156,13 @@ def leads(table: Table, column: str) -> Index | None:
 
 def finds_few(table: Table, column: str) -> bool:
     """Whether equality on the column leaves few rows: a key begins with it, or ought to, as it names the one row of another
-    table to which they belong (which index is missing, PERF107 tells)."""
+    table to which they belong, or this one by a token (which index is missing, PERF107 tells)."""
     folded = (column.lower(),)
-    return leads(table, column) is not None or any(
-        tuple(map(str.lower, key.columns)) == folded for key in table.foreign_keys
+    named = _TOKEN.search(column.lower()) is not None
+    return (
+        named
+        or leads(table, column) is not None
+        or any(tuple(map(str.lower, key.columns)) == folded for key in table.foreign_keys)
     )
 
 
