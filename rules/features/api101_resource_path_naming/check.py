@@ -59,7 +59,7 @@ def check(project: Project, options: Mapping[str, Any]) -> Iterator[Hit]:
         if route.trial or not prescribed.isdisjoint(words(route.path)) or of_a_tool(project, route):
             continue
         problem = judge(route, verbs, uncountable, followed, nouns, owned, kinds, stored)
-        problem = problem or done_by_get(project, route, nouns | uncountable)
+        problem = problem or done_by_get(project, route, set(options["deeds"]) - nouns - uncountable)
         word = problem.split("`")[1] if problem.endswith(ALIKE) else ""
         if word and (deeds.match(word) or stands_alone(route.path, word, shown) or is_default(route, word, answered)):
             continue
@@ -139,7 +139,7 @@ def judge(
     return ""
 
 
-def done_by_get(project: Project, route: Route, nouns: set[str]) -> str:
+def done_by_get(project: Project, route: Route, deeds: set[str]) -> str:
     """`GET /orders/{id}/cancel` that cancels: an action on one resource needs a method for actions."""
     fn, parts = route.handler, segments(route.path)
     if (
@@ -149,15 +149,8 @@ def done_by_get(project: Project, route: Route, nouns: set[str]) -> str:
         or not any(map(is_parameter, parts[-2:-1]))
     ):
         return ""
-    word = parts[-1].lower().replace("-", "_")
-    named = re.match(rf"(\w+_)?{re.escape(word)}(_|$)", fn.name.lower())
-    said = word.split("_")
-    if (
-        named is None
-        or not nouns.isdisjoint((word, said[-1]))
-        or not is_singular(said[0])
-        or not project.writes.reached(fn)
-    ):
+    words = re.split("[-_]", parts[-1].lower())
+    if words[0] not in deeds or not project.writes.reached(fn):
         return ""
     return f"`{parts[-1]}` {VERB}, which is the method's part; name the resource, in the plural"
 
