@@ -7,7 +7,7 @@ from dataclasses import replace
 
 from sqlglot import exp
 
-from backendlint.api import Column, ColumnUse, Hit, Location, Project, SqlStatement, selected, sql
+from backendlint.api import Column, ColumnUse, Hit, Location, Project, SqlStatement, Table, selected, sql
 
 QUERIES = ("sqlalchemy.sql.Select", "sqlalchemy.orm.Query")
 
@@ -20,13 +20,19 @@ def check(project: Project) -> Iterator[Hit]:
             if hit.location not in told:
                 told.add(hit.location)
                 yield hit
-    for use in project.data.uses:
-        if _excludes(project, use):
-            few = any("filter" in origin.ops for origin in project.origins.of(use.fn, use.value))
-            column = selected(project, use.fn, use.value)
-            filled = column is not None and not column.nullable
-            aside = few or (filled and not _grows(project, column))
-            yield replace(_use(use, filled=filled), profile="strict" if aside else None)
+    excluding = [use for use in project.data.uses if _excludes(project, use)]
+    single = {
+        (use.fn.fqn, use.table.name)
+        for use in (project.data.uses if excluding else ())
+        if use.how == "eq" and _names_one(use.table, use.column.name)
+    }
+    for use in excluding:
+        few = any("filter" in origin.ops for origin in project.origins.of(use.fn, use.value))
+        column = selected(project, use.fn, use.value)
+        filled = column is not None and not column.nullable
+        one = (use.fn.fqn, use.table.name) in single
+        aside = few or (filled and (one or not _grows(project, column)))
+        yield replace(_use(use, filled=filled), profile="strict" if aside else None)
 
 
 def _grows(project: Project, column: Column | None) -> bool:
@@ -95,6 +101,7 @@ def _not_in(statement: SqlStatement, node: exp.In) -> Hit:
         empty = found.column is not None and bool(trap) and column.name not in asked
         table = found.source.table if found.source is not None else None
         whole = not conditions and table is not None and statement.project.writes.makers.fills_up(table)
+        whole = whole and not _of_one(statement, node)
     hit = statement.hit(
         f"`{_short(node.this)} NOT IN (SELECT ...)`{sql.within(statement)} compares every row with the "
         f"whole subquery's result{trap}; write "
@@ -104,6 +111,25 @@ def _not_in(statement: SqlStatement, node: exp.In) -> Hit:
     )
     aside = (few and not empty) or not (trap or whole) or _of_cte(node, select)
     return replace(hit, profile="strict" if aside else hit.profile)
+
+
+def _of_one(statement: SqlStatement, node: exp.In) -> bool:
+    """Whether the query around asks for one row: it is looked for once."""
+    around = node.find_ancestor(exp.Select, exp.Update, exp.Delete)
+    scopes = sql.scopes(statement.tree, statement.schema) if statement.tree is not None else ()
+    return any(
+        item.kind == "eq"
+        and item.table is not None
+        and item.column is not None
+        and _names_one(item.table, item.column.name)
+        for scope in scopes
+        if scope.node is around
+        for item in sql.conditions(scope)
+    )
+
+
+def _names_one(table: Table, column: str) -> bool:
+    return any(key.unique and tuple(map(str.lower, key.columns)) == (column.lower(),) for key in table.searchable())
 
 
 def _filled(select: exp.Expression) -> set[str]:
