@@ -252,7 +252,7 @@ def creations(project: Project, route: Route) -> list[Span] | None:
         if (adds(write) or (write.op == "save" and not updates(write, chain)))
         and (
             named
-            or is_named(write, own)
+            or is_named(write, own, linked=added is not None)
             or (unknown and adds(write) and not write.entity and not chain)  # whatever `schema.load(data)` made
         )
     ]
@@ -263,10 +263,12 @@ def creations(project: Project, route: Route) -> list[Span] | None:
     return found if found or (said and stores(project, route.handler)) else None
 
 
-def is_named(write: Write, own: str) -> bool:
-    """Whether the path names what is written: `/items` a `KitItem`."""
+def is_named(write: Write, own: str, *, linked: bool) -> bool:
+    """Whether the path names what is written: `/items` a `KitItem`; what is added to something may be there, and just linked."""
     entity = singular(snake(write.entity.rpartition(".")[2]))
-    return bool(write.entity) and (entity == own or (write.creates and bool(own) and entity.endswith(f"_{own}")))
+    return bool(write.entity) and (
+        entity == own or (write.creates and bool(own) and not linked and entity.endswith(f"_{own}"))
+    )
 
 
 def takes_twice(project: Project, fn: Fn) -> bool:
