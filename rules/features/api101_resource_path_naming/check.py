@@ -27,6 +27,7 @@ from backendlint.api import (
 HABIT = 3
 """More names of a kind than these are how the project names: told once."""
 VERB, CASE, NUMBER = "says what is done", "is in camel case", "names a collection in the singular"
+BY_GET = "is an action that GET does"
 ALIKE = ", for the list and for one item alike"
 FORMS = {"edit", "new", "view"}
 """By custom the last part of where a page for it is got."""
@@ -83,7 +84,7 @@ def words(path: str) -> list[str]:
 
 def by_word(told: Mapping[str, list[Hit]]) -> Iterator[Hit]:
     """A name once, with how often there is such a one; and all of a kind once where there are many."""
-    for said in (VERB, CASE, NUMBER):
+    for said in (VERB, CASE, NUMBER, BY_GET):
         words = [found for hits in told.values() if (found := [hit for hit in hits if said in hit.message])]
         if len(words) > HABIT:
             yield from told_once(itertools.chain.from_iterable(words), partial(elsewhere, said, "like others"), HABIT)
@@ -152,7 +153,7 @@ def done_by_get(project: Project, route: Route, deeds: set[str]) -> str:
     words = re.split("[-_]", parts[-1].lower())
     if words[0] not in deeds or not project.writes.reached(fn):
         return ""
-    return f"`{parts[-1]}` {VERB}, which is the method's part; name the resource, in the plural"
+    return f"`{parts[-1]}` {BY_GET}; let POST do it, or name the resource that it makes"
 
 
 def of_a_tool(project: Project, route: Route) -> bool:
