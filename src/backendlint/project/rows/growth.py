@@ -37,6 +37,8 @@ _HAPPENING = frozenset(
     """.split()
 )
 """What happens again and again to one party or at one place."""
+_EVENTS = frozenset("message event log history activity click view visit payment transaction".split())
+"""... and to anything, also to what there is little of: an `entry` of a configuration is a part of it."""
 
 
 def stays_small(name: str) -> bool:
@@ -44,7 +46,7 @@ def stays_small(name: str) -> bool:
     `pilotage_order` a tag; in a table also behind what nothing sets apart (`shop_ordertype`). Of what happens there are many,
     also where it happens to something of which there are few: `PageView`."""
     words = identifier_words(name)
-    if not words or _singular(words[-1]) in _HAPPENING:
+    if not words or _singular(words[-1]) in _EVENTS:
         return False
     if words in _STATES or (name.islower() and words[-1:] in _STATES):
         return True
