@@ -19,6 +19,7 @@ from backendlint.project.rows.growth import accumulates, stays_small
         "State",
         "MenuItem",
         "auth_group",
+        "ConfigEntry",
     ],
 )
 def test_few_rows_for_good(name: str) -> None:
