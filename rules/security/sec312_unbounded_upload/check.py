@@ -14,6 +14,7 @@ LIMIT = re.compile(
 )
 LOOKS = re.compile(r"valid|check|limit|scan|verify|ensure|size", re.IGNORECASE)
 """Calls that look at a file before it is read, also where nobody knows how."""
+LENGTH = "max_content_length"
 FAR = 3
 """Calls between what looks at the size and what reads."""
 READS = "reads the whole upload or body"
@@ -24,6 +25,20 @@ def check(project: Project, options: Mapping[str, Any]) -> Iterator[Hit]:
     told = partial(here_and_in, before=f" {READS}")
     yield from told_once(whole_reads(project, options), told, severity=None, each=lambda _: READS)
     yield from unpacked(project, frozenset(options["unpacks"]))
+    yield from lifted(project)
+
+
+def lifted(project: Project) -> Iterator[Hit]:
+    """`request.max_content_length = None`: what the application says for all requests does not hold for this one."""
+    for fn in project.reviewed():
+        for store in fn.facts.stores:
+            if store.name == LENGTH and fn.const(store.value) is None:
+                yield Hit(
+                    f"`{fn.name}()` takes the limit of the request's size away, so one request can fill the memory or disk. Set one that "
+                    "fits what is sent there.",
+                    fn.location(store.span),
+                    function=fn.fqn,
+                )
 
 
 def unpacked(project: Project, names: frozenset[str]) -> Iterator[Hit]:

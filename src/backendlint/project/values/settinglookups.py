@@ -14,6 +14,7 @@ from backendlint.project.values.uses import ingredients
 if TYPE_CHECKING:
     from backendlint.project.model import Project
 
+_CONVERSIONS = tuple(("name", f"builtins.{name}") for name in ("str", "int", "float", "bool"))
 DEPTH = 3
 """Helpers through which a lookup is handed on."""
 
@@ -93,3 +94,5 @@ def _stand_ins(fn: Fn, given: list[Vid]) -> Iterator[int]:
             todo += value[1]
         elif value[0] == "bool":
             todo += value[2]
+        elif fn.func_of(value) in _CONVERSIONS:  # `return str(default)`
+            todo += fn.calls[value[1]].args
