@@ -51,8 +51,11 @@ def _names_caller(project: Project, fn: Fn, side: Value) -> bool:
     if side[0] == "name":
         owner, _, name = str(side[1]).rpartition(".")
         return owner in KEPT and (bool(OWNER.fullmatch(name)) or name in project.access.identities)
-    if side[0] == "call":
-        return bool(OWNER.fullmatch(fn.callee_name(fn.calls[side[1]])))
+    if side[0] == "call":  # `current_account_id()`, `user.agency()`
+        func = fn.func_of(side)
+        base = fn.unguarded(func[1]) if func[0] == "attr" else ("",)
+        told = base[0] == "param" and bool(OWNER.fullmatch(fn.facts.params[base[1]].name))
+        return told or bool(OWNER.fullmatch(fn.callee_name(fn.calls[side[1]])))
     while side[0] in ("attr", "item", "guard"):
         if side[0] == "attr" and (OWNER.fullmatch(str(side[2])) or _is_auth(fn, side)):
             return True

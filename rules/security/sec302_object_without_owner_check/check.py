@@ -55,7 +55,7 @@ def check(project: Project) -> Iterator[Hit]:
             example = next((view for view in views if of_one(view, route)), None)
         if example is None and not named and not SAFE.issuperset(route.methods):
             example = example_of(project, route, call, guarded)
-        place = route.place if route.entry.decorator else route.handler.location(call.span)
+        place = route.handler.location(call.span)
         if example is None or place in seen or not usual(route, fetching, careful, bare):
             continue
         seen.add(place)
@@ -68,7 +68,7 @@ def check(project: Project) -> Iterator[Hit]:
             f"{example.label} does: whoever may call it reaches the objects of others. {cure}",
             place,
             related=(
-                route.handler.step(call.span, "fetched here"),
+                Step(route.place, "the route that fetches it"),
                 Step(example.place, f"{example.label} checks {'the owner' if by_owner else 'a permission'}"),
             ),
             function=route.function,

@@ -383,7 +383,7 @@ def names_caller(fn: Fn, vid: Vid) -> bool:
     made = (fn.value(item) for item in (vid, *ingredients(fn.facts, (vid,))))
     keys = [fn.const(key) for value in made if value[0] == "dict" for key, _ in value[1] if key >= 0]
     keys += [fn.const(fn.value(item)[2]) for item in ingredients(fn.facts, (vid,)) if fn.value(item)[0] == "store"]
-    return any(key == "name" or (NAMING - {"name"}).intersection(identifier_words(str(key))) for key in keys)
+    return any(key in ("name", "iss") or (NAMING - {"name"}).intersection(identifier_words(str(key))) for key in keys)
 
 
 def claims(project: Project, site: Site, vid: Vid) -> str:
