@@ -32,6 +32,7 @@ _PATH: Kinds = frozenset({"path", "archive"})
 _SAME_METHODS = frozenset({"strip", "lstrip", "rstrip", "lower", "upper", "casefold", "title", "capitalize"})
 _SHAPE_METHODS = frozenset({"isdigit", "isdecimal", "isnumeric", "isalnum", "isalpha", "isidentifier"})
 _HOST_PARTS = frozenset({"hostname", "netloc", "host"})
+_PARTS: dict[str, Kinds] = {"parent": _PATH, **dict.fromkeys(_HOST_PARTS, _HOST)}
 _JOINS = frozenset({"ParseResult", "SplitResult", "urlunparse", "urlunsplit", "geturl"})
 """What puts the parts of a URL together again: its host is that of the one that was taken apart."""
 _LITERAL: Kinds = frozenset({"code"})
@@ -170,7 +171,7 @@ class Guards:
         value = fn.facts.values[found]
         if value[0] == "attr":
             inner = self._relation(fn, value[1], subject, depth + 1)
-            return _HOST if inner and value[2] in _HOST_PARTS else NOTHING
+            return _PARTS.get(str(value[2]), NOTHING) if inner else NOTHING
         if value[0] == "bool" and value[1] == "or" and fn.const(value[2][-1]) == "":  # `str(name or "")`
             return self._relation(fn, value[2][0], subject, depth + 1)
         if value[0] != "call":
@@ -339,7 +340,7 @@ class Guards:
             return NOTHING
         if name in _SHAPE_METHODS:
             return relation
-        if name == "is_relative_to":
+        if name in ("is_relative_to", "samefile"):
             return _PATH
         if name == "startswith" and call.args:
             return self._prefix(fn, receiver, relation, call)
