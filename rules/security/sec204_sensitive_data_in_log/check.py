@@ -29,6 +29,8 @@ from backendlint.api import (
     whole_request,
 )
 
+from .codes import made_up
+
 HARM = "so everybody who reads the logs has it; log an identifier or a masked value instead."
 TOKENS = frozenset({"headers", "META", "cookies", "COOKIES"})
 """Parts of a request in which whoever is signed in sends what proves it."""
@@ -57,9 +59,9 @@ def check(project: Project) -> Iterator[Hit]:
     alike: dict[tuple[str | None, str], list[Hit]] = {}
     opened: set[str] | None = None
     for found in place_flows(project, ("log",), ("secret", "personal")):
-        flow, sure = surest(project, found)
+        flow, is_sure = surest(project, found)
         fn, vid = flow.site.fn, flow.site.vid
-        if not sure and (entry_with_secret(fn, vid, flow.site.call) or handed_with_secret(project, fn, vid)):
+        if not is_sure and (entry_with_secret(fn, vid, flow.site.call) or handed_with_secret(project, fn, vid)):
             continue  # surely, below
         if opened is None:
             opened = {name_of_value(site.fn, site.vid) for site in project.taint.sinks("path")}
@@ -67,7 +69,7 @@ def check(project: Project) -> Iterator[Hit]:
             continue  # where it is kept
         hit = flow_hit(project, flow, HARM)
         reported.add(hit.location)
-        if not sure:
+        if not is_sure:
             yield replace(hit, profile="strict", confidence="low")
         elif is_told(project, flow):
             yield replace(hit, profile="strict")
@@ -79,6 +81,11 @@ def check(project: Project) -> Iterator[Hit]:
         yield from told_once(hits, partial(here_and_in, before=", so everybody"), few=FEW_OF_ONE, severity=None)
     for hit in urls_in_exceptions(project):
         if hit.location not in reported:
+            reported.add(hit.location)
+            yield hit
+    sure = {hit.location for hits in alike.values() for hit in hits}
+    for hit in made_up(project):
+        if hit.location not in sure:
             reported.add(hit.location)
             yield hit
     told = partial(here_and_in, before="; log the fields")
