@@ -11,6 +11,7 @@ from backendlint.api import (
     Flow,
     Fn,
     Hit,
+    Location,
     Project,
     Vid,
     evident,
@@ -77,6 +78,7 @@ def hits(project: Project, only_there: tuple[str, ...]) -> Iterator[tuple[Hit, s
         if is_address(flow):
             continue
         hit = flow_hit(project, flow, HARM)
+        hit = replace(hit, location=put_in(hit) or hit.location)
         name = flow.source.path[0] if flow.source.path else ""
         if identifier_words(name)[:1] == ("url",):
             continue  # `url_token`: made to stand there
@@ -94,8 +96,7 @@ def hits(project: Project, only_there: tuple[str, ...]) -> Iterator[tuple[Hit, s
         else:
             doubtful.append((replace(hit, profile="strict", confidence="low"), name))
     for site in project.taint.sinks("url"):
-        for fn, call, name in named_at(project, site.fn, site.vid, site.call):
-            location = fn.location(call.span)
+        for fn, call, name, location in named_at(project, site.fn, site.vid, site.call):
             if location not in known:
                 known.add(location)
                 way = f"in `{fn.name}()`" if call is site.call else f"through `{fn.callee_name(call)}()`"
@@ -109,12 +110,22 @@ def hits(project: Project, only_there: tuple[str, ...]) -> Iterator[tuple[Hit, s
     yield from (item for fn in project.reviewed() if fn.fqn not in asked for item in handed_out(project, fn))
 
 
-def named_at(project: Project, fn: Fn, vid: Vid, call: Call, depth: int = FAR) -> Iterator[tuple[Fn, Call, str]]:
+def put_in(hit: Hit) -> Location | None:
+    """Where the secret is put into the text that the URL is made of: there it can be left out."""
+    return next((step.location for step in hit.flow if step.message == "becomes part of a string"), None)
+
+
+Named = tuple[Fn, Call, str, Location]
+"""A call with an address that names a secret, and where that is put in."""
+
+
+def named_at(project: Project, fn: Fn, vid: Vid, call: Call, depth: int = FAR) -> Iterator[Named]:
     """The call with an address that names a secret: the one that asks for it, or else those of a helper that is given the
     address or a part of it (`self.get(f"/tides?key={KEY}")`)."""
     name = named_secret(project, fn, vid)
     if name:
-        yield fn, call, name
+        built = fn.unguarded(vid)[0] == "fmt"
+        yield fn, call, name, fn.place(fn.untested(vid)) if built else fn.location(call.span)
         return
     value = fn.unguarded(vid)
     parts = value[2] if value[0] == "fmt" else value[2:4] if value[0] == "binop" else (vid,)

@@ -270,6 +270,10 @@ def last_name(fn: Fn, vid: Vid) -> str:
 
 def hands_on(project: Project, fn: Fn, call: Call, depth: int) -> bool:
     """Whether the function that is called gives the option to a request."""
+    called = (ref.name for vid in call.args for ref in project.refs(fn, vid) if ref.kind == "lib")
+    models = (project.libraries.call(name) for name in called)  # `breaker.call(session.get, url, verify=False)`
+    if any(model is not None and "http" in model.effect for model in models):
+        return True
     for target in (*project.targets(fn, call), *handed(project, fn, call)):
         for inner in target.calls:
             if not any(given(target, key, vid) for key, vid in inner.kwargs):

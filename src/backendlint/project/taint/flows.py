@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from backendlint.facts.model import Call, Vid
 from backendlint.findings.model import Location, Step
-from backendlint.project.entities import Cls, Fn
+from backendlint.project.entities import Cls, Fn, Ref
 from backendlint.project.errors.loglines import LogLines
 from backendlint.project.graph.calls import Edge
 from backendlint.project.graph.certain import Given, Present, given, ruled_out
@@ -443,10 +443,11 @@ class Taint:
 
     def _bind(self, edge: Edge) -> dict[int, list[tuple[Vid, Path]]]:
         assert edge.call is not None
-        if edge.kind in ("thread", "callback", "task", "spawn"):
+        refs = self.project.callees(edge.caller, edge.call)
+        handed = edge.kind == "call" and bool(refs) and all(map(_runs, refs))  # `breaker.call(load, url)`
+        if handed or edge.kind in ("thread", "callback", "task", "spawn"):
             call = as_run(edge.caller, edge.call, self._passed_at(edge))
             return bind(edge.caller, call, edge.callee, None, entries=True)
-        refs = self.project.callees(edge.caller, edge.call)
         ref = next((item for item in refs if edge.callee.fqn.startswith(item.name)), None)
         return bind(edge.caller, edge.call, edge.callee, ref, entries=True)
 
@@ -473,6 +474,11 @@ class Taint:
         site = flow.site
         steps.append(site.fn.step(site.call.span, _arrival(site)))
         return tuple(step for i, step in enumerate(steps) if i == 0 or step != steps[i - 1])
+
+
+def _runs(ref: Ref) -> bool:
+    """What of a library calls a function with the arguments that follow it; `map` and its like go through them."""
+    return ref.kind == "lib" and not ref.name.startswith(("builtins.", "itertools.", "functools."))
 
 
 def _walked(trail: Trail | None) -> Iterator[Trail]:
