@@ -29,7 +29,7 @@ from backendlint.api import (
     whole_request,
 )
 
-from .codes import made_up
+from .codes import is_code, made_up
 
 HARM = "so everybody who reads the logs has it; log an identifier or a masked value instead."
 TOKENS = frozenset({"headers", "META", "cookies", "COOKIES"})
@@ -61,6 +61,8 @@ def check(project: Project) -> Iterator[Hit]:
     for found in place_flows(project, ("log",), ("secret", "personal")):
         flow, is_sure = surest(project, found)
         fn, vid = flow.site.fn, flow.site.vid
+        code = is_code(flow)
+        is_sure = is_sure or code
         if not is_sure and (entry_with_secret(fn, vid, flow.site.call) or handed_with_secret(project, fn, vid)):
             continue  # surely, below
         if opened is None:
@@ -68,6 +70,7 @@ def check(project: Project) -> Iterator[Hit]:
         if flow.source.path[:1] and flow.source.path[0] in opened:
             continue  # where it is kept
         hit = flow_hit(project, flow, HARM)
+        hit = replace(hit, profile=None, confidence="medium") if code else hit
         reported.add(hit.location)
         if not is_sure:
             yield replace(hit, profile="strict", confidence="low")

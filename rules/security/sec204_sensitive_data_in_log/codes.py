@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from backendlint.api import Call, Fn, Hit, Project, Vid, identifier_words, operands
+from backendlint.api import Call, Flow, Fn, Hit, Project, Vid, identifier_words, name_of_value, operands
 
 MAKES = frozenset({"new", "make", "generate", "create", "random", "gen", "issue"})
 CODES = frozenset({"code", "pin", "otp", "passcode"})
@@ -29,6 +29,14 @@ def made_up(project: Project) -> Iterator[Hit]:
                     confidence="medium",
                     function=site.fn.fqn,
                 )
+
+
+def is_code(flow: Flow) -> bool:
+    """`code = secrets.token_hex(3)` in `start_recovery()`: what is random, called a code, and made to let somebody in."""
+    fn = flow.site.fn
+    named = identifier_words(name_of_value(fn, flow.site.vid))[-1:]
+    made = flow.source.path[:1] in (("token_hex",), ("token_urlsafe",))
+    return made and not CODES.isdisjoint(named) and not OPENS.isdisjoint(identifier_words(fn.facts.qualname))
 
 
 def shown(fn: Fn, vid: Vid) -> Iterator[Call]:
