@@ -60,7 +60,7 @@ _OF_TENANT = re.compile(rf"\b{_TENANTS}\s*=\s*[\w:%$().'{{}}]+", re.IGNORECASE)
 _BY_KEY = re.compile(r"\b\w*(id|key|uuid|email|slug|token|code|name|_by)\b\s*(=|IN\b)|=\s*[:%(]+\w*id\b", re.IGNORECASE)
 _PARTY = re.compile(
     r"(account|customer|client|warehouse|depot|driver|vehicle|device|sensor|meter|station|promoter|vendor|supplier|merchant|shop|store"
-    r"|project|organi[sz]ation|org|company|team|workspace|site|patient|clinic|doctor|courier|carrier|agent|branch|employee|player)"
+    r"|project|organi[sz]ation|org|company|agency|institution|operator|partner|team|workspace|site|patient|clinic|doctor|courier|carrier|agent|branch|employee|player)"
     r"(_?(id|pk|uuid|ref|key|code)|__(id|pk))?$",
     re.IGNORECASE,
 )
@@ -334,12 +334,12 @@ def _by_chain(project: Project, fn: Fn, query: Query) -> Unbounded | None:
             for _, vid in step.call.kwargs
         )
     )
-    own = any(_USER.search(name) for name in compared)
     party = (
         keyed
         and _of_party([name for name in narrowing if name])
         and not any(filters_one(project, item) for item in origins)
     )
+    own = any(_USER.search(name) for name in compared) and not (party and keeps_happening(entity.name))
     return Unbounded(fn, query, entity.name, filtered, keyed, own, party)
 
 
