@@ -18,14 +18,27 @@ def by_answer(item: Repeated | LazyRead, within: Sequence[tuple[int, Block]]) ->
     not `if row is not None`, where it is what the work is done with."""
     if not isinstance(item, Repeated):
         return any((test := _test(item.fn, block)) >= 0 and _reads(item, test) for _, block in within)
-    fn, call = item.fn, item.edges[0].call if item.edges else item.query.call
-    asked = call.value if call is not None else item.query.vid
-    asked = fn.untested(asked)  # of a loop over it, `if rows: for row in rows`
+    fn, asked = item.fn, _asked(item)
     told = item.edges[0].callee.name if item.edges else item.query.name.rpartition(".")[2]
     tests = [_parts(fn, test) for _, block in within if (test := _test(fn, block)) >= 0]
     asks = [[part for part in parts if asked in ingredients(fn.facts, (part,))] for parts in tests]
     there = [all(_is_there(fn, part, asked) for part in parts) for parts in asks if parts]
     return bool(there) and (DECIDES.match(told) is not None or not any(there))
+
+
+def where_there(item: Repeated | LazyRead, block: Block) -> bool:
+    """`if row:`, `if row is not None:` of what was asked for: nearly each round comes there."""
+    if not isinstance(item, Repeated) or block.kind != "if" or block.value < 0:
+        return False
+    value = item.fn.unguarded(block.value)
+    missing = value[0] == "not" or (value[0] == "compare" and value[1] == ("is",))
+    return value[0] != "bool" and not missing and _is_there(item.fn, block.value, _asked(item))
+
+
+def _asked(item: Repeated) -> Vid:
+    call = item.edges[0].call if item.edges else item.query.call
+    asked = call.value if call is not None else item.query.vid
+    return item.fn.untested(asked)  # of a loop over it, `if rows: for row in rows`
 
 
 def _test(fn: Fn, block: Block) -> Vid:

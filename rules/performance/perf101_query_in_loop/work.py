@@ -20,7 +20,7 @@ from backendlint.api import (
     stored_entity,
 )
 
-from .answers import by_answer, is_missing
+from .answers import by_answer, is_missing, where_there
 
 WORK = ("commit", "http", "mail", "queue-publish", "subprocess", "cloud", "db-write")
 """Effects that make the loop's body a unit of work of its own: its query is one step among others."""
@@ -74,7 +74,8 @@ def beside_work(project: Project, item: Repeated | LazyRead) -> bool:
         if "file" in effects and STOWS.match(name):
             return True
         if itself or SENDS.match(name) or ("commit" in effects and not name.endswith("or_create")):
-            branches.add(_branch(within) if itself or not _may_be_left(item, call) else (-2, ""))
+            each = [(number, block) for number, block in within if not where_there(item, block)]
+            branches.add(_branch(each) if itself or not _may_be_left(item, call) else (-2, ""))
     return (-1, "") in branches or _either_way(branches) or _either_way(decided)
 
 
