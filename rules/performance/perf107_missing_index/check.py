@@ -169,12 +169,16 @@ def _scope(statement: SqlStatement, scope: sql.Scope) -> Iterator[tuple[Need, Lo
         filters = [item for item in mine if item.kind in {"eq", "in", "range"} and item.wrapper is None]
         columns = _columns([(item.schema_column, item.kind) for item in filters if item.schema_column is not None])
         if columns and not _driven(found, source):
-            yield Need(table, columns, "filter"), statement.location(filters[0].node), statement.function_name()
+            yield Need(table, columns, "filter"), _place(statement, filters[0]), statement.function_name()
     served = {_pair(item) for item in found if item.kind == "join" and (_indexed(item) or _other_indexed(item))}
     reached = {item.source.alias for item in found if item.kind in {"eq", "in"} and item.source and _indexed(item)}
     for item in found:
         if item.kind == "join" and _pair(item) not in served:
             yield from _join(statement, _led(item, reached))
+
+
+def _place(statement: SqlStatement, item: sql.Condition) -> Location:
+    return statement.told_at(statement.location(item.node))
 
 
 def _led(item: sql.Condition, reached: set[str]) -> sql.Condition:
@@ -247,7 +251,7 @@ def _join(statement: SqlStatement, item: sql.Condition) -> Iterator[tuple[Need, 
     schema = statement.schema
     if other.source.table is None or not _known(schema, item.table) or not _known(schema, other.source.table):
         return
-    yield Need(item.table, (item.schema_column.name,), "join"), statement.location(item.node), statement.function_name()
+    yield Need(item.table, (item.schema_column.name,), "join"), _place(statement, item), statement.function_name()
 
 
 def _indexed(item: sql.Condition) -> bool:

@@ -234,17 +234,25 @@ class Statement:
         related: tuple[Step, ...] = (),
         **more: Any,
     ) -> Hit:
-        """A hit at a node, at offsets, or at the statement's first word; at the call that executes it, or hands it to a helper
-        that does, where the text stands in that call on several lines. The other places are added as related."""
+        """A hit at a node, at offsets, or at the statement's first word, as `told_at` says. The other places are added as related."""
         start, end = at if at is not None else self.range(node)
-        place = self.source.location(self.offset + start, self.offset + end)
-        call, where = self._called(), self._executed()
-        inside = call is not None and call.path == place.path and call.line <= place.line <= call.end_line
-        if call is not None and inside and call.line != place.line:
-            place, related = call, (*related, Step(place, "this part of the statement"))
-        if where is not None and (where != call or not inside):
+        part = self.source.location(self.offset + start, self.offset + end)
+        place, call, where = self.told_at(part), self._called(), self._executed()
+        if place != part:
+            related = (*related, Step(part, "this part of the statement"))
+        if where is not None and (where != call or not self._inside(call, part)):
             related = (*related, Step(where, "executed here"))
         return Hit(HOLE.sub("...", message), place, related, function=self.function_name(), **more)
+
+    def told_at(self, place: Location) -> Location:
+        """Where a part of the statement is told: at the call that executes it, or hands it to a helper that does, where the text
+        stands in that call on several lines."""
+        call = self._called()
+        return call if call is not None and self._inside(call, place) and call.line != place.line else place
+
+    @staticmethod
+    def _inside(call: Location | None, place: Location) -> bool:
+        return call is not None and call.path == place.path and call.line <= place.line <= call.end_line
 
     def function_name(self) -> str | None:
         """Qualified name of the function it belongs to."""
