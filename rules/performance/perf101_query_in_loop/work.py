@@ -42,6 +42,8 @@ STOWS = re.compile(r"_*(write|save|store|upload|remove|delete|unlink|move|copy|r
 MAKES = frozenset({"create", "update_or_create"})
 DEFERS = re.compile(r"Session\.(add|add_all|delete)$")
 """What a unit of work writes later, all at once."""
+FINDS = re.compile(r"_or_create(_|$)")
+"""Names of functions that seldom write: what is wanted is there already."""
 CLEARS = re.compile(
     r"_*((full|hard|soft|really|do)_)?(purge|destroy|shred|erase|wipe|archive|release|clean|cleanup|clear|anonymi[sz]e|unregister|tear_?down)(_|$)"
 )
@@ -64,7 +66,8 @@ def beside_work(project: Project, item: Repeated | LazyRead) -> bool:
         within = way[: next(number for number, (_, block) in enumerate(way) if block.span == item.loop)]
         effects = project.effects.call_effects(fn, call)
         outside = not outside_of.isdisjoint(effects) or (not own and _asks_client(fn, call, effects))
-        writes = not own and _sends_write(project, fn, call) and not _stores_row(item, call)
+        stored = _stores_row(item, call)
+        writes = not own and not stored and _sends_write(project, fn, call)
         if outside or writes:
             if not by_answer(item, within) or (writes and _makes_row(project, fn, call)):
                 return True
@@ -73,7 +76,8 @@ def beside_work(project: Project, item: Repeated | LazyRead) -> bool:
         itself = any("commit" in model.effect or model.name == SERIALIZER for model in models)
         if "file" in effects and STOWS.match(name):
             return True
-        if itself or SENDS.match(name) or ("commit" in effects and not name.endswith("or_create")):
+        commits = itself or ("commit" in effects and not stored and not FINDS.search(name))
+        if SENDS.match(name) or (commits and not own):
             each = [(number, block) for number, block in within if not where_there(item, block)]
             branches.add(_branch(each) if itself or not _may_be_left(item, call) else (-2, ""))
     return (-1, "") in branches or _either_way(branches) or _either_way(decided)
