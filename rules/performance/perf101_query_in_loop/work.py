@@ -15,6 +15,7 @@ from backendlint.api import (
     Repeated,
     Span,
     aliases,
+    depends,
     name_of,
     receiver,
     stored_entity,
@@ -67,7 +68,8 @@ def beside_work(project: Project, item: Repeated | LazyRead) -> bool:
         effects = project.effects.call_effects(fn, call)
         outside = not outside_of.isdisjoint(effects) or (not own and _asks_client(fn, call, effects))
         stored = _stores_row(item, call)
-        writes = not own and not stored and _sends_write(project, fn, call)
+        seldom = own or stored or any(block.kind == "except" for _, block in within)
+        writes = not seldom and _sends_write(project, fn, call)
         if outside or writes:
             if not by_answer(item, within) or (writes and _makes_row(project, fn, call)):
                 return True
@@ -96,10 +98,16 @@ def _sends_write(project: Project, fn: Fn, call: Call) -> bool:
     if _saves(project, fn, call):
         return True
     for target in project.targets(fn, call):
-        _, site = project.effects.chain(target, "db-write")
+        edges, site = project.effects.chain(target, "db-write")
         if site is not None and not _waits(site.model):
-            return True
+            return _each_time(target, edges[0].block if edges else site.call.block)
     return False
+
+
+def _each_time(fn: Fn, block: int) -> bool:
+    """Whether a function comes there nearly always: not below an `if` alone (`if not cached: self.fill()`), nor after a failure."""
+    both = {part.group for part in fn.facts.blocks if part.kind == "else"}
+    return all(part.kind != "except" and (part.kind != "if" or number in both) for number, part in fn.blocks_of(block))
 
 
 def _waits(model: CallModel) -> bool:
@@ -114,12 +122,18 @@ def _makes_row(project: Project, fn: Fn, call: Call) -> bool:
 
 
 def _stores_row(item: Repeated | LazyRead, call: Call) -> bool:
-    """`order = Order.objects.get(pk=key); order.paid = True; order.save()`: the row that was asked for, which one query could
-    fetch with the others, and one write store."""
-    if not isinstance(item, Repeated) or item.fn.callee_name(call) not in ("save", "asave"):
+    """`order = Order.objects.get(pk=key); order.paid = True; order.save()`, `crate.orders.add(order)`: the row that was asked
+    for, which one query could fetch with the others, and one write store."""
+    fn, name = item.fn, item.fn.callee_name(call)
+    if not isinstance(item, Repeated) or name not in ("save", "asave", "add"):
         return False
-    fn, asked = item.fn, item.edges[0].call if item.edges else item.query.call
-    return asked is not None and receiver(fn, call) in aliases(fn.facts, asked.value)
+    asked = item.edges[0].call if item.edges else item.query.call
+    rows = aliases(fn.facts, asked.value) if asked is not None else set()
+    owner = receiver(fn, call)
+    if name != "add":
+        return owner in rows
+    around = next((number for number, block in enumerate(fn.facts.blocks) if block.span == item.loop), -1)
+    return not rows.isdisjoint(call.args) and owner >= 0 and not depends(fn, [owner], around)
 
 
 def _may_be_left(item: Repeated | LazyRead, call: Call) -> bool:
