@@ -17,7 +17,8 @@ def conversion(project: Project, fn: Fn, call: Call) -> Iterator[Hit]:
         return
     names = [_called(fn, call.args[0]), *(item.name for item in fn.facts.bindings if _product(fn, item.value, call))]
     name = next((item for item in names if is_money(item, "")), "")
-    if name == "amount" and not CONTEXT.union(LEDGERS).intersection(identifier_words(fn.fqn.replace(".", "_"))):
+    said = CONTEXT | LEDGERS | MONEY - {"amount"}
+    if name == "amount" and said.isdisjoint(identifier_words(fn.fqn.replace(".", "_"))):
         return  # of what?
     used = [
         value

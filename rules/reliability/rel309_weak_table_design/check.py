@@ -302,7 +302,7 @@ def _outlives(project: Project, table: Table) -> bool:
 
 def _target(project: Project, table: Table, stem: str) -> Table | None:
     """The one table that `<stem>_id` names: in Django one of the same app, and `parent_id` the table itself; else also one with
-    the same first word (`pier_id` of `port_calls` names `port_piers`)."""
+    the same first word (`pier_id` of `port_calls` names `port_piers`), or to which other tables' columns of that name refer."""
     if stem == "parent":
         return table
     app = project.data.app_of(table) if table.source == "django" else ""
@@ -316,7 +316,14 @@ def _target(project: Project, table: Table, stem: str) -> Table | None:
                 found[id(target)] = target
         if found:
             return next(iter(found.values())) if len(found) == 1 else None
-    return None
+    return _said_by_others(project, table, f"{stem}_id")
+
+
+def _said_by_others(project: Project, table: Table, name: str) -> Table | None:
+    """The one table to which the columns of that name in other tables refer."""
+    others = (other for other in project.data.schema.tables.values() if other.name != table.name)
+    targets = {key.target for other in others for key in other.foreign_keys if key.columns == (name,)}
+    return project.data.schema.find(targets.pop()) if len(targets) == 1 else None
 
 
 def _is_copy(project: Project, table: Table, column: Column) -> bool:

@@ -56,6 +56,43 @@ def test_a_thread_takes_the_waiting_away() -> None:
     assert kinds == {"thread"}
 
 
+def test_what_an_awaited_thread_or_a_helper_runs_is_waited_for() -> None:
+    project = build(
+        quay="""
+            import asyncio
+            import requests
+
+            class Breaker:
+                def run(self, work):
+                    return work()
+
+            def post(text):
+                requests.post("https://harbour", data=text, timeout=2)
+
+            async def tell(text):
+                await asyncio.to_thread(post, text)
+
+            def aside(text, loop):
+                asyncio.create_task(asyncio.to_thread(post, text))
+
+            def ask(breaker: Breaker):
+                def fetch():
+                    return requests.get("https://harbour", timeout=2)
+                return breaker.run(fetch)
+
+            def keep(breaker: Breaker, kept: list):
+                def fetch():
+                    return requests.get("https://harbour", timeout=2)
+                kept.append(fetch)
+        """
+    )
+    of = {name: set(project.effects.of(fn(project, f"quay.{name}"))) for name in ("tell", "aside", "ask", "keep")}
+    assert of["tell"] == {"http"}
+    assert "http" not in of["aside"]
+    assert "http" in of["ask"]
+    assert "http" not in of["keep"]
+
+
 def test_start_of_a_threads_own_class_leads_to_its_run() -> None:
     project = build(
         main="""

@@ -35,6 +35,8 @@ class Reason(NamedTuple):
 
 SAME_THREAD = frozenset({"call", "inject", "property"})
 """Edges over which waiting is felt by the caller."""
+OUTSIDE = frozenset({"http", "mail", "grpc", "cloud", "search", "subprocess"})
+"""Effects for which is waited all the same in an awaited thread (`await to_thread(send, text)`)."""
 BLOCKING = "blocking"
 """Pseudo effect: synchronous waiting for something outside the machine, a sleep or a process; not passed on by executors,
 threads and tasks. Files, logs and handing over a job do not count: they rarely stall."""
@@ -165,7 +167,7 @@ class Effects:
             for edge in graph.callers(fn):
                 if effect == BLOCKING and edge.call is not None and self.beside(edge.caller, edge.call):
                     continue
-                if edge.kind in SAME_THREAD and self._note(edge.caller, effect, Reason(None, edge)):
+                if felt(edge, effect) and self._note(edge.caller, effect, Reason(None, edge)):
                     queue.append((edge.caller, effect))
 
     def _note(self, fn: Fn, effect: str, reason: Reason) -> bool:
@@ -174,6 +176,12 @@ class Effects:
             return False
         known[effect] = reason
         return True
+
+
+def felt(edge: Edge, effect: str) -> bool:
+    """Whether the caller waits for the effect too."""
+    awaited = edge.kind == "thread" and edge.call is not None and edge.call.awaited
+    return edge.kind in SAME_THREAD or (awaited and effect in OUTSIDE)
 
 
 def called(project: Project, site: Site) -> str:

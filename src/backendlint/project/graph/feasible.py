@@ -12,7 +12,7 @@ from backendlint.facts.within import name_of
 from backendlint.project.entities import Fn
 from backendlint.project.graph.calls import Edge
 from backendlint.project.graph.certain import Given, OfClass, Present, barred, given
-from backendlint.project.graph.effects import SAME_THREAD, Site
+from backendlint.project.graph.effects import SAME_THREAD, Site, felt
 from backendlint.project.graph.letgo import runs_beside
 from backendlint.project.linking.binding import bind
 from backendlint.project.loops.loops import plain
@@ -57,7 +57,7 @@ def happens(project: Project, edge: Edge, effects: Collection[str]) -> bool:
             if not _for_addresses(entry, site.call):
                 return True
         for inner in project.graph.callees(fn):
-            asks = inner.kind in SAME_THREAD and project.effects.has(inner.callee, *effects)
+            asks = any(felt(inner, item) and project.effects.has(inner.callee, item) for item in effects)
             if asks and not runs_beside(project, inner) and not barred(fn, inner.block, inner.span, known):
                 queue.append((inner, search.given(inner, known)))
     return bool(queue)
