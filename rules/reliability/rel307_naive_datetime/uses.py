@@ -14,6 +14,8 @@ _FOR_LOCAL = ("timestamp", "astimezone")
 _UNBOUND = frozenset(f"datetime.datetime.{name}" for name in _FOR_LOCAL)
 _UTC_MARKS = ("Z", "+00:00")
 SAME = ("guard", "binop")
+_PICKS = (("name", "builtins.max"), ("name", "builtins.min"))
+"""What gives one of several times: `max(first_day, now - span)`."""
 
 
 def is_local(model: CallModel) -> bool:
@@ -54,8 +56,13 @@ def times_of(fn: Fn, start: Vid, through: tuple[str, ...] = (*SAME, "phi")) -> s
     """The time, also where it was tested, shifted (`now - timedelta(days=30)`) or cut (`now.replace(minute=0)`), or is one
     of several."""
     found, todo = {start}, [start]
+    picks = [call for call in fn.calls if fn.value(call.func) in _PICKS]
     while todo:
-        for vid in fn.made_of(todo.pop()):
+        item = todo.pop()
+        picked = {call.value for call in picks if item in call.args} if "phi" in through else set[Vid]()
+        todo += picked - found
+        found |= picked
+        for vid in fn.made_of(item):
             value = fn.value(vid)
             made = {vid} if value[0] in through else set[Vid]()
             if value[0] == "attr" and value[2] == "replace":
