@@ -6,6 +6,7 @@ from functools import partial
 
 from backendlint.api import (
     SLIPS,
+    Call,
     Edge,
     FileFacts,
     Fn,
@@ -30,6 +31,9 @@ STORES = ("orm", "driver")
 """Kinds of libraries whose sessions and connections the lower layers work with."""
 RULE = 4
 """So many handlers go through a lower layer for each one that does not, where that is the project's rule."""
+NEARLY_ALL = 8
+"""So many services and jobs go through repositories for each that does not, where that is certainly meant."""
+CHANGES = re.compile(r"\s*(UPDATE|INSERT|DELETE)\b", re.IGNORECASE)
 CORE = "django.core.exceptions."
 """What Django's own lower layers raise too: file storages, validators, settings."""
 TABLE = re.compile(r"\b(from|into|update|table|call|exec)\b", re.IGNORECASE)
@@ -41,6 +45,7 @@ HEALTH = re.compile(r"_*(health\w*|live(ness|z)?|alive|ready(z)?|readiness|ping|
 def check(project: Project) -> Iterator[Hit]:
     """What a file imports of the handlers, and what the project's lower layers import of the web framework, is a habit."""
     yield from skipped(project)
+    yield from own_statements(project)
     yield from reversed_calls(project)
     imports: dict[str, list[Hit]] = {}
     for habit, hit in web_imports(project):
@@ -92,6 +97,37 @@ def exceptions(project: Project, direct: list[tuple[Fn, Site]], through: list[tu
     ]
     told = partial(here_and_in, after=" itself", before=", although")
     yield from hits if profile else told_once(hits, told, SLIPS, severity=None)
+
+
+def own_statements(project: Project) -> Iterator[Hit]:
+    """Services and jobs that change rows by SQL of their own, where nearly all of the same service go through repositories."""
+    direct: dict[str, list[tuple[Fn, Call]]] = {}
+    through: dict[str, list[tuple[Fn, Edge]]] = {}
+    for fn in project.all_functions():
+        if project.layer(fn) not in ("service", "task") or fn.is_module:
+            continue
+        service = project.modules.distribution(fn.path)
+        own = (site.call for site in project.effects.direct(fn) if QUERIES.intersection(site.model.effect))
+        call = next((item for item in own if CHANGES.match(project.queries.text(fn, item))), None)
+        edge = layered_call(project, fn, "repository") if call is None else None
+        if call is not None:
+            direct.setdefault(service, []).append((fn, call))
+        elif edge is not None:
+            through.setdefault(service, []).append((fn, edge))
+    for service, found in direct.items():
+        usual = through.get(service, [])
+        if len(usual) >= NEARLY_ALL * len(found):
+            example, edge = usual[0]
+            for fn, call in found:
+                yield Hit(
+                    f"`{fn.name}()` changes rows by SQL of its own, although {len(usual)} of the {len(usual) + len(found)} functions of "
+                    "services and jobs that use the database go through a repository; move the statement there.",
+                    fn.location(call.span),
+                    related=(
+                        example.step(edge.span, f"`{example.name}()` calls the repository's `{edge.callee.name}()`"),
+                    ),
+                    function=fn.fqn,
+                )
 
 
 def writes(site: Site) -> bool:
@@ -151,10 +187,10 @@ def is_probe(project: Project, fn: Fn, site: Site) -> bool:
     )
 
 
-def layered_call(project: Project, fn: Fn) -> Edge | None:
-    """A call of a service or repository that gets to the database."""
+def layered_call(project: Project, fn: Fn, *layers: str) -> Edge | None:
+    """A call of a service or repository (or of one of these layers) that gets to the database."""
     for edge in project.graph.callees(fn):
-        below = edge.kind == "call" and project.layer(edge.callee) in ("service", "repository")
+        below = edge.kind == "call" and project.layer(edge.callee) in (layers or ("service", "repository"))
         if below and project.effects.has(edge.callee, *QUERIES):
             return edge
     return None
