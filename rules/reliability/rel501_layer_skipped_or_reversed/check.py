@@ -119,6 +119,8 @@ def own_statements(project: Project) -> Iterator[Hit]:
         if len(usual) >= NEARLY_ALL * len(found):
             example, edge = usual[0]
             for fn, call in found:
+                if fn.facts.is_async is not edge.callee.facts.is_async:
+                    continue  # a job that waits cannot use what does not
                 yield Hit(
                     f"`{fn.name}()` changes rows by SQL of its own, although {len(usual)} of the {len(usual) + len(found)} functions of "
                     "services and jobs that use the database go through a repository; move the statement there.",
