@@ -343,6 +343,9 @@ def _computed(project: Project, fn: Fn, read: Call, write: Call) -> bool:
         if value[0] == "binop" and value[1] in ("+", "-") and any(item in made for item in value[2:4]):
             return True
         todo.extend(operands(value))
+        call = fn.facts.calls[value[1]] if value[0] == "call" else None
+        if call is not None and any(ref.name in _CONVERSIONS for ref in project.callees(fn, call)):
+            todo.extend(call.args)  # `max(0, current - count)`
     return False
 
 
