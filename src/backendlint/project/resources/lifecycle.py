@@ -141,15 +141,26 @@ class Lifecycle:
                 if ends is None or call.span < ends:
                     yield from self._opened(fn, call, ends is not None)
                     yield from self._started(fn, call)
-        for fn in self._factories.values():
+        for fn in self._of_factories():
             if fn.fqn not in self.startup:
                 for call in fn.calls:
                     yield from self._started(fn, call)
 
+    def _of_factories(self) -> Iterator[Fn]:
+        """Those, and what they alone call."""
+        for fn in self._factories.values():
+            yield fn
+            called = {edge.callee.fqn: edge.callee for edge in self.project.graph.callees(fn) if edge.kind == "call"}
+            for callee in called.values():
+                callers = self.project.graph.callers(callee)
+                if callee.name != "__init__" and all(edge.caller.fqn in self._factories for edge in callers):
+                    yield callee
+
     def _opened(self, fn: Fn, call: Call, lasting: bool) -> Iterator[Unclosed]:
-        """A client or pool that is made and kept (a variable lasts where the function yields), or a task that goes on."""
-        for model in self._makes(fn, call):
-            closes = self._closes(model)
+        """A client or pool that is made and kept (a variable lasts where the function yields), or a task that goes on; also an
+        object of the project's own that keeps one and can close it."""
+        made = [(model.name, self._closes(model), self._idle(model)) for model in self._makes(fn, call)]
+        for name, closes, idle in made or self._keeps(fn, call):
             if not closes:
                 continue
             held = aliases(fn.facts, call.value)
@@ -161,8 +172,30 @@ class Lifecycle:
             if lasting or closes == ("cancel",):
                 names |= {item.name for item in fn.facts.bindings if item.value in held}
             inside = self._handed_on(fn, held, call)
-            if names and inside is not None and not any(self._closed(name, closes) for name in names | inside):
-                yield Unclosed(fn, call, model.name, min(names), closes, self._idle(model))
+            if names and inside is not None and not any(self._closed(known, closes) for known in names | inside):
+                yield Unclosed(fn, call, name, min(names), closes, idle)
+
+    def _keeps(self, fn: Fn, call: Call) -> Iterator[tuple[str, tuple[str, ...], bool]]:
+        """The class of an object that is made there, its methods that close what it has made itself, and whether that is idle."""
+        for target in self.project.targets(fn, call):
+            cls = target.cls if target.name == "__init__" else None
+            for name in _ALWAYS if cls is not None else ():
+                method = cls.methods.get(name) if cls is not None else None
+                if cls is None or method is None:
+                    continue
+                own = self._made_by(target)
+                ends = [
+                    site.model
+                    for site in self.project.effects.direct(method)
+                    if site.model.closes and self._text(method, receiver(method, site.call)) in own
+                ]
+                if ends:
+                    yield cls.name, (name,), not any(model.awaitable for model in ends)
+                    return
+
+    def _made_by(self, made: Fn) -> set[str]:
+        """The attributes in which a constructor keeps what it makes."""
+        return {item.name for item in made.facts.stores if item.name and made.value(item.value)[0] == "call"}
 
     @staticmethod
     def _closed_among(fn: Fn, held: set[Vid], closes: tuple[str, ...]) -> bool:
