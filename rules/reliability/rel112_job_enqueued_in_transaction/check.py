@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from backendlint.api import Call, EarlyJob, Fn, Hit, Project
+from backendlint.api import Call, EarlyJob, Fn, Hit, Project, ingredients
 
 WHERE = {
     "block": "inside an open transaction",
@@ -24,21 +24,30 @@ def check(project: Project) -> Iterator[Hit]:
 def _hit(job: EarlyJob) -> Hit:
     site, (fn, call) = job.site, job.place
     later = _delayed(site.fn, site.call)
-    minor = later or job.by_hand or _relayed(site.fn, site.call) or _goes_on(site.fn, site.call)
-    when = (
-        "that it starts only later is no guarantee that the data is there by then"
-        if later
-        else "a worker may start it before the data is there"
-    )
+    minor = later or job.by_hand or _relayed(site.fn, site.call) or _goes_on(site.fn, site.call) or _of_outbox(job)
     return Hit(
-        message=f"`{fn.name}()` hands over a job ({_called(job)}) {WHERE[job.how]}: "
-        f"{when}, and after a rollback it runs all the same.",
+        message=_message(job, later=later),
         location=fn.location(call.span),
         related=(job.steps[0],),
         flow=job.steps,
         function=fn.fqn,
         profile="strict" if minor else None,
     )
+
+
+def _message(job: EarlyJob, *, later: bool) -> str:
+    name = job.place[0].name
+    if job.site.model.task is None:
+        return (
+            f"`{name}()` sends a message ({_called(job)}) {WHERE[job.how]}: who reads it may not find the data yet, and after a "
+            "rollback it stands all the same."
+        )
+    when = (
+        "that it starts only later is no guarantee that the data is there by then"
+        if later
+        else "a worker may start it before the data is there"
+    )
+    return f"`{name}()` hands over a job ({_called(job)}) {WHERE[job.how]}: {when}, and after a rollback it runs all the same."
 
 
 def _delayed(fn: Fn, call: Call) -> bool:
@@ -56,6 +65,14 @@ def _relayed(fn: Fn, call: Call) -> bool:
         return False
     vid = call.kwarg("name") if call.kwarg("name") >= 0 else next(iter(call.args), -1)
     return vid >= 0 and fn.value(vid)[0] == "attr"
+
+
+def _of_outbox(job: EarlyJob) -> bool:
+    """`for row in pending: producer.send(TOPIC, row.body)`: messages that were stored before."""
+    places = {(job.site.fn.fqn, job.site.call): job.site.fn, (job.place[0].fqn, job.place[1]): job.place[0]}
+    return job.site.model.task is None and any(
+        fn.value(vid)[0] == "elem" for (_, call), fn in places.items() for vid in ingredients(fn.facts, call.passed)
+    )
 
 
 def _goes_on(fn: Fn, call: Call) -> bool:

@@ -19,6 +19,7 @@ from backendlint.project.linking.decorators import decorations, wrapping_calls
 from backendlint.project.loops.memos import same
 from backendlint.project.rows.lost import stored_in
 from backendlint.project.rows.writes import CREATES, WRITES, Write
+from backendlint.project.values.uses import ingredients
 
 if TYPE_CHECKING:
     from backendlint.project.model import Project
@@ -27,6 +28,10 @@ OPENS = frozenset({"atomic", "begin"})
 MAX_CALLERS = 6
 OUTSIDE = frozenset("db-read db-write db commit flush http grpc mail cache-write".split())
 """Effects of a function that does more than to hand over a job."""
+
+
+_WAITS = frozenset({"get", "result", "flush"})
+"""Methods that wait until what was sent before is there."""
 
 
 class EarlyJob(NamedTuple):
@@ -55,9 +60,17 @@ class Jobs:
             if site.model.task is not None and site.model.transaction != "on_commit":
                 yield site
 
+    def messages(self) -> Iterator[Site]:
+        """Calls that send a message to a broker, which keeps it for others."""
+        for site in self.project.effects.with_effect("queue-publish"):
+            library = self.project.libraries.library(site.model.library)
+            waits = site.model.exits or site.fn.callee_name(site.call) in _WAITS
+            if site.model.task is None and library is not None and library.kind != "cache" and not waits:
+                yield site
+
     def early(self) -> Iterator[EarlyJob]:
         """Dispatches inside an open transaction, one a place: of what helpers hand over for others, one for each of those."""
-        for site in self.dispatches():
+        for site in (*self.dispatches(), *self.messages()):
             told: set[tuple[str, Call]] = set()
             for found in self._found(site):
                 place = (found.place[0].fqn, found.place[1])
@@ -313,9 +326,11 @@ def _cases(fn: Fn, block: int) -> Iterator[tuple[Vid, Vid]]:
 
 
 def _place(site: Site, edges: tuple[Edge, ...]) -> tuple[Fn, Call]:
-    """The dispatch, or where helpers that hand over what they are given are told the job."""
+    """The dispatch, or where helpers that hand over what they are given are told the job or the message."""
     task = site.model.task
     given = arguments(site.call, task.function) if task is not None and task.function is not None else []
+    if task is None:
+        given = [*ingredients(site.fn.facts, site.call.passed)]
     given = [*given, *(vid for vid in (receiver(site.fn, site.call),) if vid >= 0)]  # `def enqueue(task): task.delay()`
     fn, call = site.fn, site.call
     for edge in reversed(edges):
