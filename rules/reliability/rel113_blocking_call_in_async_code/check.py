@@ -20,6 +20,7 @@ from backendlint.api import (
     Span,
     Step,
     Vid,
+    aliases,
     by_style,
     called,
     first_time_only,
@@ -172,6 +173,7 @@ def _hits_in(project: Project, fn: Fn) -> Iterator[Waiting]:
         if project.effects.beside(fn, call):
             continue
         found = _direct(project, fn, call) or _stores(project, fn, call) or _through(project, fn, call)
+        found = found or _hands_out(project, fn, call)
         if found is not None:
             yield found.rated("strict" if _seldom(project, fn, call) else _profile(project, fn, call.span))._replace(
                 call=call
@@ -245,6 +247,37 @@ def _stores(project: Project, fn: Fn, call: Call) -> Waiting | None:
             start = f"`{model.name}` blocks the event loop in `{fn.name}()`"
             follows = "while the file is written, no other request of this process is served"
             return Waiting(_hit(fn, call.span, start, follows, ()), model)
+    return None
+
+
+def _hands_out(project: Project, fn: Fn, call: Call) -> Waiting | None:
+    """A file that is given back whole while a client waits, here or by the function that is called: `return handle.read()`."""
+    if call.awaited or fn not in project.in_request:
+        return None
+    model, name = _read_whole(project, fn, call), "reads a file"
+    for target in project.targets(fn, call) if model is None else ():
+        reads = (_read_whole(project, target, inner) for inner in target.calls if not target.facts.is_async)
+        model = next((found for found in reads if found is not None), None)
+        name = f"reads a file in `{target.name}()`"
+    if model is None:
+        return None
+    start = f"`{fn.name}()` {name} on the event loop"
+    follows = "while the disk gives it, no other request of this process is served"
+    return Waiting(_hit(fn, call.span, start, follows, ()), model, place=str(fn.location(call.span)))
+
+
+def _read_whole(project: Project, fn: Fn, call: Call) -> CallModel | None:
+    """The model of a call that opens a file of bytes, named by whoever asks, all of which the function returns."""
+    given = {fn.unguarded(item.value) for item in fn.facts.returns if item.value >= 0}
+    modes = [fn.const(vid) for vid in (*call.args[:2], call.kwarg("mode")) if vid >= 0]
+    for model in project.models(fn, call):
+        if model.name.endswith(".read_bytes") and fn.value(call.value) in given:
+            return model
+        if model.opens == "file" and model.blocking and ("rb" in modes[-1:] and (len(modes) == 1 or modes[0] is ...)):
+            held = aliases(fn.facts, call.value)
+            reads = (other for other in fn.calls if fn.callee_name(other) == "read" and not other.passed)
+            if any(receiver(fn, other) in held and fn.value(other.value) in given for other in reads):
+                return model
     return None
 
 
