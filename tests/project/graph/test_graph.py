@@ -333,6 +333,11 @@ def test_what_a_function_is_given_and_runs_is_led_to() -> None:
                 return work.__name__
             def once(self, work):
                 self.kept = work()
+            def later(self, work):
+                if self.kept:
+                    work()
+                else:
+                    self.queue.append(work)
         def through(breaker: Breaker):
             return breaker.run(load, "/a", timeout=3)
         def inner(breaker: Breaker):
@@ -342,6 +347,7 @@ def test_what_a_function_is_given_and_runs_is_led_to() -> None:
         def not_run(breaker: Breaker):
             keep(load)
             breaker.once(lambda: load("/c"))
+            breaker.later(lambda: load("/d"))
             return breaker.name(load)
         """
     )

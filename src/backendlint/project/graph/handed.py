@@ -13,6 +13,8 @@ from backendlint.project.linking.binding import Bound, bind
 if TYPE_CHECKING:
     from backendlint.project.model import Project
 
+_ASKS = frozenset("callable iscoroutinefunction isawaitable getattr hasattr repr str id type".split())
+"""Functions that only look at a function."""
 MAX_HELPERS = 3
 """Helpers through which a function is handed on."""
 
@@ -59,13 +61,18 @@ class HandedFunctions:
         known = self._runs.get((fn.fqn, depth))
         if known is None:
             known = self._runs[fn.fqn, depth] = {}
+            left: set[int] = set()
+            """What it may leave to others too: `on_commit(work)`."""
             for call in fn.facts.calls:
                 value = fn.unguarded(call.func)
                 if value[0] == "param" and not _is_kept(fn, call):
                     known.setdefault(value[1], Run(fn, call, "call"))
-                elif any(fn.unguarded(vid)[0] == "param" for vid in call.args):
-                    for index, run in self._handed_on(fn, call, depth):
-                        known.setdefault(index, run)
+                elif params := {fn.unguarded(vid)[1] for vid in call.passed if fn.unguarded(vid)[0] == "param"}:
+                    runs = dict(self._handed_on(fn, call, depth))
+                    known.update({index: run for index, run in runs.items() if index not in known})
+                    left |= params - set(runs) if fn.callee_name(call) not in _ASKS else set()
+            for index in left:
+                known.pop(index, None)
         return known
 
     def _handed_on(self, fn: Fn, call: Call, depth: int) -> Iterator[tuple[int, Run]]:
