@@ -39,6 +39,12 @@ def is_cut(fn: Fn, value: Value) -> bool:
     return bool(value[0] == "slice" or (value[0] == "item" and fn.unguarded(value[2])[0] == "slice"))
 
 
+def _is_setting(fn: Fn, owner: Vid | str, key: Vid) -> bool:
+    """`config["peers"]`, `self._config.get("peers", [])`: what whoever runs the service lists."""
+    named = owner if isinstance(owner, str) else str(fn.unguarded(owner)[-1])
+    return isinstance(fn.const(key), str) and _CONFIG.fullmatch(named.rpartition(".")[2]) is not None
+
+
 class Lengths:
     """Answers `small()`, `bounded()` and `counts_up()`."""
 
@@ -80,7 +86,7 @@ class Lengths:
         if value[0] == "param":
             return self._passes_few(fn, value[1])
         if value[0] == "item":
-            return self._of_cut(fn, value[1])
+            return self._of_cut(fn, value[1]) or _is_setting(fn, value[1], value[2])
         if value[0] == "attr":
             named = str(fn.unguarded(value[1])[-1]).rpartition(".")[2]
             return _CONFIG.fullmatch(named) is not None or (value[2] == "values" and self._of_cut(fn, value[1]))
@@ -147,6 +153,10 @@ class Lengths:
         func = fn.facts.values[call.func]
         if func[0] == "attr" and func[2] in VIEWS:
             return self.small(fn, func[1], depth - 1)
+        if call.args and fn.callee_name(call) == "get" and func[0] in ("attr", "name"):
+            owner = func[1] if func[0] == "attr" else str(func[1]).rpartition(".")[0]
+            if _is_setting(fn, owner, call.args[0]):
+                return True
         if any(_gathers(model) for model in self.project.models(fn, call)):
             return all(
                 self.small(fn, value[1], depth - 1) for vid in call.args if (value := fn.value(vid))[0] == "star"
