@@ -41,6 +41,7 @@ EVERYTHING = ("builtins.BaseException",)
 STOPS = ("builtins.KeyboardInterrupt", "builtins.SystemExit", "builtins.GeneratorExit", *CANCELLED, *EVERYTHING)
 PASSES_ON = ("set_exception", "put", "put_nowait", "append", "throw", "with_traceback", "completed", "send")
 ENDS = ("sys.exit", "os._exit", "builtins.SystemExit", "builtins.exit")
+OF_TEXTS = frozenset({"split", "rsplit", "partition", "rpartition", "splitlines", "strip", "decode", "encode"})
 ACTIVE, IDLE = "active", "idle"
 """The habit to write `except:` wherever others write `except Exception:`, where something happens then, and where nothing does."""
 HARMS = (" also swallows", " also turns")
@@ -124,9 +125,11 @@ def hardly_stops(project: Project, site: Place) -> bool:
 
 
 def only_makes_a_value(project: Project, site: Place) -> bool:
-    """`int(text)`, `json.dumps(row)`: by functions alone, no method of who knows what (`rows.get(pk=1)`)."""
+    """`int(text)`, `json.dumps(row)`, `line.split(",", 1)`: by functions alone, no method of who knows what (`rows.get(pk=1)`)."""
     calls = calls_in(site.function, site.facts.group)
-    by_name = bool(calls) and all(site.function.values[call.func][0] == "name" for call in calls)
+    by_name = bool(calls) and all(
+        site.function.values[call.func][0] == "name" or site.fn.callee_name(call) in OF_TEXTS for call in calls
+    )
     return by_name and only_converts(project, site.fn, site.block)
 
 

@@ -13,10 +13,12 @@ from backendlint.api import (
     LogCall,
     Project,
     Span,
+    below,
     called_name,
     caught,
     ingredients,
     listed,
+    of_caught,
     siblings,
 )
 
@@ -57,7 +59,7 @@ def lost(project: Project, fn: Fn, verdict: Verdict, handler: int, options: Mapp
 
 def _any_of_many(project: Project, fn: Fn, handler: int) -> bool:
     """A class of the project from which others derive: that it is one of them does not say what went wrong, nor where."""
-    if _names_class(fn, handler):
+    if _names_class(fn, handler) or _answers(fn, handler):
         return False
     names = project.exceptions.caught_types(fn, fn.facts.blocks[handler])
     classes = (project.classes.get(name) for name in names)
@@ -68,6 +70,13 @@ def _any_of_many(project: Project, fn: Fn, handler: int) -> bool:
         for name in project.exceptions.caught_types(fn, fn.facts.blocks[other])
     }
     return any(cls is not None and sum(item.fqn not in treated for item in cls.subclasses) >= _MANY for cls in classes)
+
+
+def _answers(fn: Fn, handler: int) -> bool:
+    """Whether whoever has asked is told what went wrong: `return refused(f"{number}: {error}")`."""
+    inside = below(fn.facts, handler)
+    given = [item.value for item in fn.facts.returns if item.block in inside and item.value >= 0]
+    return of_caught(fn.facts, handler, given)
 
 
 def _names_class(fn: Fn, handler: int) -> bool:

@@ -29,12 +29,12 @@ _MAKING = frozenset({"__init__", "__post_init__", "__new__", "model_post_init"})
 _OF_LISTS = frozenset(
     "append extend isoformat timestamp astimezone hexdigest digest group rsplit is_integer partition rpartition title capitalize "
     "casefold zfill ljust rjust isspace isalpha isalnum isnumeric isdecimal isupper islower strftime total_seconds utcoffset "
-    "fullmatch".split()
+    "fullmatch localize".split()
 )
 _ASKS_NOBODY = re.compile(
     r"builtins\.(?!open$|input$|exec$|eval$|compile$|__import__$|breakpoint$)\w+|"
     r"(ast|base64|binascii|bisect|calendar|collections|copy|csv|dataclasses|datetime|decimal|difflib|enum|fnmatch|fractions|functools|"
-    r"hashlib|heapq|hmac|html|inspect|io|ipaddress|itertools|json|math|numbers|operator|random|re|secrets|statistics|string|struct|textwrap|"
+    r"hashlib|heapq|hmac|html|inspect|io|ipaddress|itertools|json|math|numbers|operator|pytz|random|re|secrets|statistics|string|struct|textwrap|"
     r"typing|unicodedata|urllib\.parse|uuid|zlib|zoneinfo)\.[\w.]+|time\.\w*time(_ns)?|os\.path\.(basename|dirname|join|normpath|split|splitext)"
 )
 """What reads and makes values."""
