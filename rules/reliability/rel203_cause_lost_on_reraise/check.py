@@ -56,6 +56,8 @@ TIMEOUTS = ("builtins.TimeoutError", "asyncio.TimeoutError", "asyncio.exceptions
 WAITS = ("asyncio.wait_for", "asyncio.timeout", "asyncio.timeout_at")
 FILES = ("builtins.OSError", "builtins.IOError", "builtins.FileNotFoundError", "builtins.EnvironmentError")
 ALL = ("builtins.Exception", "builtins.BaseException")
+USUAL, FEWEST, SLIPPED = 5, 5, 3
+"""So many times as often, and so often, a cause is named where that is how the project raises; so often at most it is not."""
 LOOKUP = "builtins.LookupError"
 LOOKUPS = (LOOKUP, "builtins.KeyError")
 STATUS = frozenset({"status", "status_code", "code", "http_status"})
@@ -71,13 +73,16 @@ class Policy(NamedTuple):
     narrow_kinds: frozenset[str]
     answer_kinds: frozenset[str]
     refusals: frozenset[str]
+    chains: bool
+    """Whether the project names causes nearly everywhere: where one is missing, that is a slip."""
     dropped: frozenset[str]
     """Classes of the project which only those catch who go on without a traceback: a message for the user, most often."""
 
 
 def check(project: Project, options: Mapping[str, object]) -> Iterator[Hit]:
     everywhere = project.functions_with("except")
-    styles = by_style(project, everywhere, partial(hits_in, project, policy_of(options, dropped(project, everywhere))))
+    policy = policy_of(options, chains(everywhere), dropped(project, everywhere))
+    styles = by_style(project, everywhere, partial(hits_in, project, policy))
     yield from styles.pop("", ())
     answered, raised = styles.get("answered", []), styles.get("raised", [])
     few = SLIPS if names_causes(everywhere, len(answered) + len(raised)) else FEW
@@ -100,13 +105,26 @@ def names_causes(functions: Iterable[Fn], without: int) -> bool:
     return sum(item.cause >= 0 for fn in functions for item in fn.facts.raises) >= without
 
 
-def policy_of(options: Mapping[str, object], dropped: frozenset[str]) -> Policy:
+def chains(functions: Iterable[Fn]) -> bool:
+    """Whether nearly all that is raised anew in handlers names its cause, or that it has none."""
+    raised = [
+        item
+        for fn in functions
+        for item in fn.facts.raises
+        if item.exc >= 0 and is_new(fn.facts, item.exc) and handler_of(fn.facts, item) >= 0
+    ]
+    bare = sum(item.cause < 0 for item in raised)
+    return bare <= SLIPPED and len(raised) - bare >= max(FEWEST, USUAL * bare)
+
+
+def policy_of(options: Mapping[str, object], chains: bool, dropped: frozenset[str]) -> Policy:
     return Policy(
         listed(options, "control_flow"),
         listed(options, "narrow"),
         listed(options, "narrow_kinds"),
         listed(options, "answer_kinds"),
         listed(options, "refusals"),
+        chains,
         dropped,
     )
 
@@ -176,7 +194,6 @@ def is_insisted(
         or is_missing_file(made, caught)
         or is_wait(fn, handler, caught)
         or is_logged(fn, item, handler, whole=True)
-        or is_refusal(project, caught, policy)
         or project.literals.for_trial(fn, item.exc)
     ):
         return False
@@ -185,7 +202,9 @@ def is_insisted(
         not any(kind.kind == "infrastructure" for kind in caught)
         and (is_said(fn, item, handler) or (bool(caught) and not any(map(is_any, caught))))
     )
-    if told and only_values(project, fn, handler, caught):
+    if policy.chains and not is_said(fn, item, handler):
+        return not is_told_on(project, fn, item, handler) and not is_logged(fn, item, handler)
+    if (told and only_values(project, fn, handler, caught)) or is_refusal(project, caught, policy):
         return False
     if is_answer and (
         is_logged(fn, item, handler, as_error=any(map(is_any, caught)))
