@@ -11,6 +11,7 @@ from backendlint.api import SLIPS, Fn, Hit, Project, by_style, clause, clause_te
 from .asides import hides_database, is_aside, is_patch, is_system_check, only_caches
 from .decisions import is_quiet
 from .expected import is_expected
+from .mails import silent_mails
 from .outcomes import NOTHING_FOUND, outcome_of, says_what_failed
 from .parsing import computes, only_parses
 from .places import Place, suspects, what_is_caught
@@ -32,6 +33,9 @@ def check(project: Project, options: Mapping[str, object]) -> Iterator[Hit]:
     styles = by_style(project, project.functions_with("except", "with"), partial(_hits_in, project, options))
     told = partial(here_and_in, after=UNTRACED)
     yield from styles.pop("", ())
+    mails = list(silent_mails(project, project.all_functions()))
+    yield from (hit for hit in mails if hit.profile is not None)
+    yield from told_once([hit for hit in mails if hit.profile is None], told, severity=None)
     alone = styles.pop(ALONE, [])
     each = _folder if len(alone) > SLIPS else None
     yield from told_once(alone, _of_folder if each else told, len(alone), severity=None, each=each, by_function=True)

@@ -229,8 +229,8 @@ def is_insisted(
 def asks_for_several(fn: Fn, handler: int, caught: list[ErrorClass]) -> bool:
     """`{"id": answer["id"], "state": answer["state"]}` for `KeyError`: which of the keys is not there, the cause alone says."""
     tried = fn.facts.blocks[fn.facts.blocks[handler].group].span
-    items = [fn.value(vid)[2] for vid in fn.made_by("item") if tried.holds(fn.facts.span_of(vid))]
-    keys = {key for vid in items if isinstance(key := fn.const(vid), str)}
+    items = [fn.value(vid) for vid in fn.made_by("item") if tried.holds(fn.facts.span_of(vid))]
+    keys = {key for _, base, vid in items if fn.unguarded(base)[0] != "name" and isinstance(key := fn.const(vid), str)}
     return len(keys) > 1 and any(kind.name in LOOKUPS for kind in caught)
 
 
