@@ -32,6 +32,7 @@ _ANSWER = frozenset({"text", "content"})
 _BROAD = "builtins.Exception"
 _BROADEST = "builtins.BaseException"
 _MAX_DEPTH = 5
+_ELSEWHERE = frozenset({"thread", "spawn"})
 _RETRIES = re.compile(r"retr(y|ie)|backoff|attempts", re.IGNORECASE)
 """What runs a function again where it fails."""
 
@@ -43,6 +44,7 @@ def twice(project: Project, fn: Fn, found: LogCall, again: Raise) -> Hit:
         or _tells_the_answer(fn, found)
         or _outermost(project, fn)
         or _is_tried_again(fn)
+        or _is_left_alone(project, fn)
         or _parts_ways(fn.facts, found, again)
         or not _logged_above(project, fn, again)
     )
@@ -73,6 +75,13 @@ def _is_tried_again(fn: Fn) -> bool:
     own = ("def", fn.facts.qualname)
     takers = [call for call in home.calls if any(home.unguarded(vid) == own for vid in call.passed)]
     return any(_RETRIES.search(name) for call in takers for name in _names(home, call))
+
+
+def _is_left_alone(project: Project, fn: Fn) -> bool:
+    """`pool.submit(self._fill, key)`: what it raises is kept until somebody asks, if anybody does."""
+    edges = project.graph.callers(fn)
+    begun = [edge for edge in edges if edge.kind in _ELSEWHERE and edge.call is not None and not edge.call.awaited]
+    return bool(begun) and len(begun) == len(edges)
 
 
 def _names(fn: Fn, call: Call) -> Iterator[str]:
