@@ -85,9 +85,3 @@ def test_what_a_helper_catches_goes_no_further(call: str, failures: bool) -> Non
 def test_what_a_helper_calls_is_waited_for(call: str, seconds: float) -> None:
     project = built(call)
     assert project.waits.of(fn(project, "main.f")).seconds == seconds
-
-
-def test_a_librarys_function_that_a_helper_calls_is_its_callers_call() -> None:
-    project = built("plainly(requests.get, 'https://x')")
-    (site,) = [site for site in project.effects.direct(fn(project, "main.f")) if site.model.name == "requests.get"]
-    assert [project.functions["main.f"].const(vid) for vid in site.call.args] == ["https://x"]

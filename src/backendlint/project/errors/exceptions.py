@@ -92,7 +92,7 @@ class Exceptions:
         failing = [site for site in self.project.effects.direct(fn) if site.model.raises]
         yield from (escape for escape in self._own(fn, failing) if escape.name == name)
         for edge in self.project.graph.callees(fn):
-            if edge.kind in SAME_THREAD and name in self.escaping(edge.callee) and self._leaves_helper(edge, name):
+            if edge.kind in SAME_THREAD and name in self.escaping(edge.callee) and self.leaves_helper(edge, name):
                 escape = Escape(name, edge.span, edge.block, None, None, edge)
                 yield from (passed for passed in self._through(fn, escape) if passed.name == name)
 
@@ -248,7 +248,7 @@ class Exceptions:
                 known = self._escapes.get(edge.caller.fqn, {}).get(name)
                 if edge.kind not in SAME_THREAD or (known is not None and not known.when):
                     continue  # it escapes from there already, whatever holds
-                if not self._leaves_helper(edge, name):
+                if not self.leaves_helper(edge, name):
                     continue
                 when = self._provisos.passed(edge, self._escapes[fn.fqn][name].when)
                 if when is None:
@@ -260,7 +260,7 @@ class Exceptions:
                     if self._note(edge.caller, passed):
                         queue.append((edge.caller, passed.name))
 
-    def _leaves_helper(self, edge: Edge, name: str) -> bool:
+    def leaves_helper(self, edge: Edge, name: str) -> bool:
         """Whether the helper that makes the call for the caller lets the exception pass."""
         ways = edge.through.ways() if edge.through is not None else ()
         return all(self._through(fn, Escape(name, call.span, call.block, None, None, None)) for fn, call in ways)

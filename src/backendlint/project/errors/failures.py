@@ -438,7 +438,8 @@ class Failures:
         return bool(callers) and all(
             edge.call is not None
             and (
-                self._handled_at(edge.caller, edge.call.block, name)
+                not self.project.exceptions.leaves_helper(edge, name)
+                or self._handled_at(edge.caller, edge.call.block, name)
                 or self._alike(self._decorating(edge.caller), name)
                 or (depth > 0 and _together(edge.caller, fn) and self._wrapped_above(edge.caller, name, depth - 1))
             )

@@ -248,8 +248,6 @@ class CallGraph:
                 self._keep(edge)
                 if run.kind == "call":
                     self._handed.setdefault((fn.fqn, made.value), []).append(edge.callee)
-            elif ref.kind == "lib":
-                self._call(fn, made)
 
     def _filled_in(self, fn: Fn, call: Call, ref: Ref) -> None:
         """`serializer.save()`, which calls `create()`: what that is given is the library's own choice."""
