@@ -58,9 +58,9 @@ def check(project: Project) -> Iterator[Hit]:
 
 
 def _connected(migrations: list[ops.Migration]) -> bool:
-    """Whether every parent was read: what comes after a gap cannot be put in order."""
+    """Whether every parent was read: what comes after a gap cannot be put in order; and every operation could be."""
     known = {migration.id for migration in migrations}
-    return all(known.issuperset(migration.depends) for migration in migrations)
+    return all(known.issuperset(migration.depends) and not migration.hidden for migration in migrations)
 
 
 def _loaded(project: Project, table: Table) -> bool:

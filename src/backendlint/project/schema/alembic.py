@@ -60,6 +60,7 @@ def read_revision(file: FileFacts, links: Links, dialect: str) -> ops.Migration 
         location=location_of(file.path, file.functions[upgrade].header),
     )  # fmt: skip
     migration.operations = list(_Script(file, links, dialect).read(upgrade))
+    migration.hidden = _in_methods(file)
     if downgrade:
         migration.reverse = list(_Script(file, links, dialect).read(downgrade))
         migration.reverse_location = location_of(file.path, file.functions[downgrade].header)
@@ -71,6 +72,12 @@ def read_revision(file: FileFacts, links: Links, dialect: str) -> ops.Migration 
 
 def _function(file: FileFacts, name: str) -> int:
     return next((index for index, item in enumerate(file.functions) if index and item.qualname == name), 0)
+
+
+def _in_methods(file: FileFacts) -> bool:
+    """Whether methods of the file's own classes call operations (`op.rename_table(self.old, self.new)`)."""
+    funcs = (item.values[call.func] for item in file.functions if item.cls for call in item.calls)
+    return any(value[0] == "name" and ".op." in str(value[1]) for value in funcs)
 
 
 def _downgrade_kind(file: FileFacts, index: int) -> str:

@@ -271,6 +271,8 @@ class Migration:
     after_deploy: bool = False
     """Marked to run when the old release is gone (`safe = Safe.after_deploy()` of django-safemigrate)."""
     dialect: str = ""
+    hidden: bool = False
+    """Objects of its own classes carry out some of its operations, which are not read."""
     portable: bool = False
     """It runs on several kinds of servers, as whoever installs the project chooses."""
     chain: str = ""
