@@ -111,8 +111,9 @@ def hits(project: Project, only_there: tuple[str, ...]) -> Iterator[tuple[Hit, s
 
 
 def put_in(hit: Hit) -> Location | None:
-    """Where the secret is put into the text that the URL is made of: there it can be left out."""
-    return next((step.location for step in hit.flow if step.message == "becomes part of a string"), None)
+    """Where the secret is put into the text that the URL is made of, in the file that asks: there it can be left out."""
+    built = (step.location for step in hit.flow if step.message == "becomes part of a string")
+    return next((place for place in built if place.path == hit.location.path), None)
 
 
 Named = tuple[Fn, Call, str, Location]
