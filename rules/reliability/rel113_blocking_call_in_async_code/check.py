@@ -304,7 +304,7 @@ def _refused(project: Project, model: CallModel) -> str:
 
 
 def _through(project: Project, fn: Fn, call: Call) -> Waiting | None:
-    for target in (*project.targets(fn, call), *project.graph.handed(fn, call)):
+    for target in project.graph.run_by(fn, call):
         if target.facts.is_generator and not _runs(project, fn, call):
             continue
         found = _way(project, fn, call.span, target) if _reached(project, fn, call, target) else None

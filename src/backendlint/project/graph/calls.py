@@ -103,9 +103,9 @@ class CallGraph:
         """Edges out of a function."""
         return self.out.get(fn.fqn, [])
 
-    def handed(self, fn: Fn, call: Call) -> list[Fn]:
-        """Functions that the project's own function runs which is called there, because it is given them: `breaker.run(call)`."""
-        return self._handed.get((fn.fqn, call.value), [])
+    def run_by(self, fn: Fn, call: Call) -> list[Fn]:
+        """Project functions that a call runs, also those that the called one is given and runs: `breaker.run(load)`."""
+        return self.project.targets(fn, call) + self._handed.get((fn.fqn, call.value), [])
 
     def callers(self, fn: Fn) -> list[Edge]:
         """Edges into a function."""

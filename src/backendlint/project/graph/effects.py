@@ -126,7 +126,7 @@ class Effects:
             if call.awaited or not site.call.awaited:  # else a thread does it, for which nobody waits here
                 found.update(site.model.effect)
                 found.update((BLOCKING,) if waits(site.model) and not site.call.awaited else ())
-        for target in (*self.project.targets(fn, call), *self.project.graph.handed(fn, call)):
+        for target in self.project.graph.run_by(fn, call):
             own = self.of(target)
             found.update(effect for effect in own if effect != BLOCKING or not self.in_thread(target))
         if BLOCKING in found and self.beside(fn, call):
