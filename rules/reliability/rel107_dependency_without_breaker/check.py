@@ -23,11 +23,11 @@ def check(project: Project) -> Iterator[Hit]:
         return
     seen: set[tuple[str, str]] = set()
     for site in sites:
+        if _anywhere(project, site) or _inherited(project, site):
+            continue
         for place in (site._replace(fn=fn, call=call) for fn, call in dependencies.unbroken(site)):
             key = (place.fn.fqn, site.model.library)
-            if key in seen or not _served(project, place.fn):
-                continue
-            if dependencies.falls_back(place) or _anywhere(project, site) or _inherited(project, site):
+            if key in seen or not _served(project, place.fn) or dependencies.falls_back(place):
                 continue
             seen.add(key)
             yield _hit(project, place, broken)

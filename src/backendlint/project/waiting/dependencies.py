@@ -123,6 +123,7 @@ class Dependencies:
 
     def __init__(self, project: Project) -> None:
         self.project = project
+        self._rounds: dict[tuple[str, int, int], tuple[list[tuple[Fn, Call]], bool]] = {}
 
     @cached_property
     def all(self) -> list[Dependency]:
@@ -266,21 +267,22 @@ class Dependencies:
 
     def _round(self, fn: Fn, call: Call, depth: int) -> tuple[list[tuple[Fn, Call]], bool]:
         """Those calls, and whether a breaker is around others."""
-        if self._broken(fn, call):
-            return [], True
+        key = (fn.fqn, call.value, depth)
+        known = self._rounds.get(key)
+        if known is None:
+            known = self._rounds[key] = ([], True) if self._broken(fn, call) else self._of_callers(fn, call, depth)
+        return known
+
+    def _of_callers(self, fn: Fn, call: Call, depth: int) -> tuple[list[tuple[Fn, Call]], bool]:
+        """The same for a call that has none around it where it stands. A caller that may do it either way has chosen: `if
+        self.breaker: ...`, `else: ...`."""
         edges = [edge for edge in self.project.graph.callers(fn) if edge.kind == "call" and edge.caller is not fn]
         ways = [(edge.caller, edge.call) for edge in edges if edge.call is not None] if depth else []
-        behind = {
-            caller.fqn for caller, inner in ways if self._broken(caller, inner)
-        }  # `if self.breaker: ...`, `else: ...`
-        found: list[tuple[Fn, Call]] = []
-        broken = bool(behind)
-        for caller, inner in ways:
-            if caller.fqn not in behind:
-                places, some = self._round(caller, inner, depth - 1)
-                found += places if some else [(caller, inner)]
-                broken = broken or some
-        return (found, True) if broken else ([(fn, call)], False)
+        behind = {caller.fqn for caller, inner in ways if self._broken(caller, inner)}
+        others = [self._round(caller, inner, depth - 1) for caller, inner in ways if caller.fqn not in behind]
+        if not behind and not any(broken for _, broken in others):
+            return [(fn, call)], False
+        return [place for places, _ in others for place in places], True
 
     def _broken(self, fn: Fn, call: Call) -> bool:
         """A decorator, `with breaker.calling()`, `breaker.call(f)`."""
