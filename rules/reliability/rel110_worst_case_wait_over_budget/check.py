@@ -54,9 +54,13 @@ def check(project: Project) -> Iterator[Hit]:
         places = frozenset(part.location for part in item.total.parts)
         same = waits.setdefault(places, _what(item.total, first, budget))
         alike.setdefault(same, []).append(item)
-    told = [(group, _longest(project, group, first - same)) for same, group in alike.items()]
-    far = [hit for group, hit in told if _far_over(group, budget)]
-    yield from (hit for _, hit in told if hit not in far)
+    far: list[Hit] = []
+    for same, group in alike.items():
+        hit = _longest(project, group, first - same)
+        if _far_over(group, budget):
+            far.append(hit)
+        else:
+            yield hit
     yield from told_once(far, _everywhere, few=FEW, severity=None)
     for fn in project.reviewed():
         if fn.fqn not in handled and is_job(project, fn):

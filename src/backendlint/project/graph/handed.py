@@ -45,10 +45,8 @@ class HandedFunctions:
 
     def calls(self, fn: Fn, call: Call, helper: Fn) -> Iterator[tuple[Call, Run]]:
         """The calls that a helper makes for its caller: of what function, with what of the caller's arguments."""
-        runs = self.runs(helper)
-        if not runs:
-            return
-        bound = bind(fn, call, helper)
+        runs = self.runs(helper) if call.args or call.kwargs else {}
+        bound = bind(fn, call, helper) if runs else {}
         for index, run in runs.items():
             for vid, part in bound.get(index, ()):
                 if not part:

@@ -328,9 +328,10 @@ def _cases(fn: Fn, block: int) -> Iterator[tuple[Vid, Vid]]:
 def _place(site: Site, edges: tuple[Edge, ...]) -> tuple[Fn, Call]:
     """The dispatch, or where helpers that hand over what they are given are told the job or the message."""
     task = site.model.task
-    given = arguments(site.call, task.function) if task is not None and task.function is not None else []
     if task is None:
-        given = [*ingredients(site.fn.facts, site.call.passed)]
+        given = list(ingredients(site.fn.facts, site.call.passed))
+    else:
+        given = arguments(site.call, task.function) if task.function is not None else []
     given = [*given, *(vid for vid in (receiver(site.fn, site.call),) if vid >= 0)]  # `def enqueue(task): task.delay()`
     fn, call = site.fn, site.call
     for edge in reversed(edges):

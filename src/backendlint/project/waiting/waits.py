@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 from backendlint.facts.model import Vid
@@ -10,6 +10,7 @@ from backendlint.project.entities import Fn
 from backendlint.project.graph.calls import Edge, argument_of
 from backendlint.project.graph.certain import Given, Present, given
 from backendlint.project.libraries.model import CallModel
+from backendlint.project.linking.binding import bind
 from backendlint.project.linking.decorators import is_job
 from backendlint.project.values.numbers import number
 from backendlint.project.values.uses import ingredients
@@ -113,11 +114,12 @@ class Waits:
         known = {index: value for index, value in passed.items() if index in deciding}
         return self.of(edge.callee, known, self.project.timeouts.passed.at(edge, limits))
 
-    def _numbers(self, edge: Edge, indexes: Iterable[int]) -> Given:
+    def _numbers(self, edge: Edge, indexes: set[int]) -> Given:
         """Numbers with a name that are passed (`attempts=MAX_ATTEMPTS`)."""
         found: Given = {}
+        bound = bind(edge.caller, edge.call, edge.callee) if indexes and edge.call and edge.kind == "call" else {}
         for index in indexes:
-            for vid, part in edge.passed(index) if edge.kind == "call" else ():
+            for vid, part in bound.get(index, ()):
                 known = self.project.constants(edge.caller, vid) if not part else None
                 if known is not None and len(known) == 1 and isinstance(known[0], int | float):
                     found[index] = known[0]
