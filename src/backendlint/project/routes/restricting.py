@@ -1,4 +1,4 @@
-"""The methods to which decorators, and a handler itself, restrict a handler that its path is registered for."""
+"""The methods to which decorators restrict a handler that its path is registered for."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from backendlint.project.entities import Fn
 from backendlint.project.graph.calls import arguments
 from backendlint.project.libraries.model import DecoratorModel
 from backendlint.project.linking.binding import bind
+from backendlint.project.linking.decorators import decorations, made_within
 from backendlint.project.routes.handlers import METHODS
 from backendlint.project.routes.reading import strings
 
@@ -46,25 +47,22 @@ def makes_view(model: DecoratorModel) -> bool:
 
 def _of_own(project: Project, fn: Fn) -> Iterator[str]:
     """The methods that a decorator of the project's own lets through: `@endpoint("GET", scope="crew")`."""
-    home = fn.parent or fn
-    for vid in fn.facts.decorators:
-        value = home.value(vid)
-        call = home.calls[value[1]] if value[0] == "call" else None
-        for ref in project.refs(home, call.func if call is not None else vid):
-            maker = project.functions.get(ref.name) if ref.kind == "func" else None
-            for inner, listed in _let_through(project, maker) if maker is not None else ():
-                index = _parameter(inner, listed, maker)
-                given = bind(home, call, maker).get(index, ()) if call is not None and maker is not None else ()
-                places = [(home, item) for item, _ in given] if index >= 0 else [(inner, listed)]
-                named = [name.upper() for place in places for name in strings(project, *place)]
-                yield from named if set(METHODS).issuperset(named) else ()
+    for item in (item for vid in fn.facts.decorators for item in decorations(project, fn.parent or fn, vid)):
+        maker = project.functions.get(item.ref.name) if item.ref.kind == "func" else None
+        if maker is None:
+            continue
+        for inner, listed in _let_through(project, maker):
+            index = _parameter(inner, listed, maker)
+            given = bind(item.fn, item.call, maker).get(index, ()) if item.call is not None else ()
+            places = [(item.fn, passed) for passed, _ in given] if index >= 0 else [(inner, listed)]
+            named = [name.upper() for place in places for name in strings(project, *place)]
+            yield from named if set(METHODS).issuperset(named) else ()
 
 
-def _let_through(project: Project, maker: Fn | None) -> Iterator[tuple[Fn, Vid]]:
+def _let_through(project: Project, maker: Fn) -> Iterator[tuple[Fn, Vid]]:
     """What the wrapper of a decorator compares the request's method with, where it answers others itself:
     `if request.method not in methods: return refused()`."""
-    wrappers = [fn for fn in project.functions_of(maker.file) if fn is not maker and fn.lies_in(maker)] if maker else []
-    for inner in wrappers:
+    for inner in made_within(project, maker):
         for number, block in enumerate(inner.facts.blocks):
             value = inner.unguarded(block.value) if block.kind == "if" and block.value >= 0 else ("",)
             if value[0] != "compare" or tuple(value[1]) not in _OTHERS or block.exits not in _LEAVES:
@@ -75,7 +73,7 @@ def _let_through(project: Project, maker: Fn | None) -> Iterator[tuple[Fn, Vid]]
                 yield inner, value[2][1]
 
 
-def _parameter(fn: Fn, vid: Vid, maker: Fn | None) -> int:
+def _parameter(fn: Fn, vid: Vid, maker: Fn) -> int:
     """Which parameter of the decorator a value is; -1 for none."""
     value, home = fn.unguarded(vid), fn
     while value[0] == "outer":
