@@ -1,4 +1,4 @@
-"""Which methods of a class answer requests."""
+"""Which methods of a class, or functions for each method, answer requests."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from backendlint.facts.model import Call
+from backendlint.facts.model import Call, Value, Vid
 from backendlint.project.entities import Cls, Fn
 from backendlint.project.graph.calls import arguments
 from backendlint.project.routes.model import Entry
@@ -25,13 +25,12 @@ def bound(entry: Entry) -> dict[str, tuple[str, ...]]:
     """`ViewSet.as_view({"get": "list", "head": "list"})`: handler name to methods."""
     for call in _views(entry):
         fn = entry.fn
-        if call.args and fn.facts.values[call.args[0]][0] == "dict":
-            pairs = fn.facts.values[call.args[0]][1]
+        given = fn.facts.values[call.args[0]] if call.args else ("",)
+        if given[0] == "dict":
             found: dict[str, tuple[str, ...]] = {}
-            for key, item in pairs:
-                if key >= 0:
-                    name = str(fn.const(item))
-                    found[name] = (*found.get(name, ()), str(fn.const(key)).upper())
+            for verb, vid in _pairs(fn, given):
+                name = str(fn.const(vid))
+                found[name] = (*found.get(name, ()), verb)
             return found
     return {}
 
@@ -44,19 +43,22 @@ def asked_for(project: Project, entry: Entry) -> set[str]:
 
 def by_method(reading: Reading, entry: Entry) -> Iterator[Entry]:
     """`path("boats/", by_method(GET=listing, POST=launch))`: an entry for each method, with what answers it; else the entry."""
-    made = False
+    fn, made = entry.fn, False
     for call in _views(entry):
-        values = entry.fn.facts.values
-        first = values[call.args[0]] if len(call.args) == 1 else ("",)
-        pairs = [(entry.fn.const(key), vid) for key, vid in first[1] if key >= 0] if first[0] == "dict" else call.kwargs
-        named = [(str(key).upper(), vid) for key, vid in pairs]
-        for verb, vid in named if named and {key for key, _ in named} <= set(METHODS) else ():
-            found, around = reading.handlers(entry.fn, vid)
+        given = fn.facts.values[call.args[0]] if len(call.args) == 1 else ("",)
+        named = _pairs(fn, given) if given[0] == "dict" else [(key.upper(), vid) for key, vid in call.kwargs]
+        for verb, vid in named if {key for key, _ in named} <= set(METHODS) else ():
+            found, around = reading.handlers(fn, vid)
             if found:
                 made = True
                 yield replace(entry, methods=(verb,), handlers=found, wrappers=(*entry.wrappers, *around))
     if not made:
         yield entry
+
+
+def _pairs(fn: Fn, display: Value) -> list[tuple[str, Vid]]:
+    """The methods that are the keys of a dictionary, each with what stands for it."""
+    return [(str(fn.const(key)).upper(), vid) for key, vid in display[1] if key >= 0]
 
 
 def _views(entry: Entry) -> Iterator[Call]:
