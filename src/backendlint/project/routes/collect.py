@@ -16,6 +16,7 @@ from backendlint.project.linking.variables import of_all_modules
 from backendlint.project.routes.forwarded import Forwarding
 from backendlint.project.routes.handlers import by_method
 from backendlint.project.routes.holders import Holder, Key, Mounted, is_hidden
+from backendlint.project.routes.included import included
 from backendlint.project.routes.injected import Injected
 from backendlint.project.routes.lent import lent
 from backendlint.project.routes.model import UNKNOWN, Entry, Origin
@@ -228,7 +229,6 @@ class Registrations:
             elif origin.key != (fn.fqn, vid):
                 self._items(holder, origin.fn, origin.vid, depth + 1)
         if not found:
-            holder.hooks.extend(())
             for ref in self.project.refs(fn, vid):
                 self._own_route(holder, ref)
 
@@ -258,7 +258,7 @@ class Registrations:
         origins = self.origins.receiver(fn, call)
         if model.mount is not None and model.mount.into is not None:
             origins = tuple(origin for vid in arguments(call, model.mount.into) for origin in self.origins.of(fn, vid))
-        holders = [holder for origin in origins if (holder := self.holder_of(origin))]
+        holders = self._holders(origins)
         if model.route is not None and (rows := self.looping.by_call(fn, call, model.route, model.library)):
             self._forwarded(rows)
             return
@@ -285,17 +285,22 @@ class Registrations:
         looped = [item for vid in arguments(call, arg) for item in self.origins.each(fn, vid)]
         each = [(tuple(ref for place in looped for ref in self.project.refs(*place)), origins)] if looped else None
         for hooks, near in each or self.forwarding.hooks(fn, call, arg, origins):
-            for holder in filter(None, map(self.holder_of, near)):
+            for holder in self._holders(near):
                 holder.hooks.extend(hooks)
 
     def _forwarded(self, found: Iterable[tuple[Entry, tuple[Origin, ...]]]) -> None:
         """Entries that helpers register for their callers."""
         for entry, origins in found:
-            holders = [holder for origin in origins if (holder := self.holder_of(origin))]
-            for holder in holders:
-                holder.entries.append(entry)
-            if not holders:
-                self.loose.append(entry)
+            self._put(entry, self._holders(origins))
+
+    def _holders(self, origins: Iterable[Origin]) -> list[Holder]:
+        return [holder for origin in origins if (holder := self.holder_of(origin))]
+
+    def _put(self, entry: Entry, holders: list[Holder]) -> None:
+        for holder in holders:
+            holder.entries.append(entry)
+        if not holders:
+            self.loose.append(entry)
 
     def _entry(self, holder: Holder, fn: Fn, call: Call, model: CallModel, route: RouteModel) -> None:
         self._claimed.add((fn.fqn, call.value))
@@ -313,36 +318,11 @@ class Registrations:
 
     def _below(self, fn: Fn, call: Call, route: RouteModel) -> list[Key] | None:
         """What is mounted in the handler's place, if anything is."""
-        child = self._included(fn, call, route)
+        child = included(self.project, fn, call, route)
         if child is not None:
-            return list(self._children(child[0], child[1], child[2].child))
+            return list(self._children(fn, *child))
         served = self._served(fn, call, route)
         return [served] if served is not None else None
-
-    def _included(self, fn: Fn, call: Call, route: RouteModel) -> tuple[Fn, Call, Mount] | None:
-        """Django's `path("x/", include(...))`: the handler's place holds a mount."""
-        for vid in arguments(call, route.handler) if route.handler else ():
-            value = fn.facts.values[vid]
-            if value[0] == "call":
-                inner = fn.facts.calls[value[1]]
-                for model in self.project.models(fn, inner):
-                    if model.mount is not None:
-                        return fn, inner, model.mount
-                mount = self._wrapped(fn, inner)
-                if mount is not None:
-                    return fn, inner, mount
-        return None
-
-    def _wrapped(self, fn: Fn, call: Call) -> Mount | None:
-        """`include_for(staff, urls)`: a function of the project that includes what it is given."""
-        for target in self.project.targets(fn, call):
-            for inner in target.calls:
-                mounts = [model.mount for model in self.project.models(target, inner) if model.mount is not None]
-                for vid in (item for mount in mounts for item in arguments(inner, mount.child)):
-                    value = target.unguarded(vid)
-                    if value[0] == "param":
-                        return Mount(Arg((value[1],), (target.facts.params[value[1]].name,)))
-        return None
 
     def _served(self, fn: Fn, call: Call, route: RouteModel) -> Key | None:
         """`path("api/", api.urls)`: another application stands in the handler's place."""
@@ -418,17 +398,13 @@ class Registrations:
                     model.middleware or (model.route and model.route.path and model.route.detail is None)
                 ):
                     continue
-                holders = [h for origin in self.receiver(home, func) if (h := self.holder_of(origin))]
+                holders = self._holders(self.receiver(home, func))
                 if model.middleware:
                     for holder in holders:
                         holder.hooks.append(target)
                 if model.route is None or (target.name, -1) in self._claimed:
                     continue
-                entry = self._decorator_entry(home, call, vid, model.route, model.library, target)
-                for holder in holders:
-                    holder.entries.append(entry)
-                if not holders:
-                    self.loose.append(entry)
+                self._put(self._decorator_entry(home, call, vid, model.route, model.library, target), holders)
 
     def _decorator(self, home: Fn, vid: Vid) -> tuple[Call | None, Vid]:
         value = home.facts.values[vid]
