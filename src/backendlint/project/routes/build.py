@@ -14,6 +14,7 @@ from backendlint.project.libraries.model import Arg, DecoratorModel
 from backendlint.project.libraries.model import Route as RouteModel
 from backendlint.project.linking.decorators import Decoration, class_decorations, decorations, wrapped_around
 from backendlint.project.linking.filledin import of_action
+from backendlint.project.routes import said
 from backendlint.project.routes.collect import Registrations
 from backendlint.project.routes.handlers import (
     METHODS,
@@ -26,12 +27,11 @@ from backendlint.project.routes.handlers import (
 )
 from backendlint.project.routes.holders import Holder, Key, in_order, is_hidden
 from backendlint.project.routes.listed import listed, middleware
-from backendlint.project.routes.model import Application, Entry, Origin, Route, RouteParam
+from backendlint.project.routes.model import Application, Entry, Route, RouteParam
 from backendlint.project.routes.ownrouters import routed_actions
 from backendlint.project.routes.params import injections, path_params, signature_params
 from backendlint.project.routes.paths import join, normal, parameters
 from backendlint.project.routes.restricting import makes_view, restricted
-from backendlint.project.routes.status import status_of
 
 if TYPE_CHECKING:
     from backendlint.project.model import Project
@@ -290,9 +290,9 @@ class RouteTable:
         prefixes = tuple(part for part in way.prefixes if part)
         types = dict(way.types) | {item.name: item.type for item in parameters(path, entry.syntax)}
         own = normal(path, entry.syntax)
-        status, declared = self._status(entry)
-        above = () if self._replaces(entry) else way.dependencies
-        dependencies = (*above, *self._own_dependencies(entry), *self._injected(fn))
+        status, declared = said.status(self.project, entry)
+        above = () if said.replaces(entry) else way.dependencies
+        dependencies = (*above, *said.dependencies(self.project, entry), *self._injected(fn))
         decorators = list(self.decorators(fn)) if fn else []
         views = (item for item, model in decorators if makes_view(model) and not entry.decorator)
         return Route(
@@ -309,14 +309,14 @@ class RouteTable:
             app=way.app,
             status=status,
             status_declared=declared,
-            response_model=self._response_model(entry, decorators),
+            response_model=said.response_model(entry, decorators),
             dependencies=self._closure(dependencies),
             guards=(*entry.wrappers, *dependencies, *way.hooks, *self._around(fn, cls, action)),
             params=tuple(self._params(entry, fn, types)),
             documented=entry.model.documented,
-            summary=self._text(entry, "summary", decorators),
-            description=self._text(entry, "description", decorators) or (fn.facts.docstring if fn else ""),
-            in_schema=not way.hidden and self._keyword(entry, "include_in_schema") is not False,
+            summary=said.text(entry, "summary", decorators),
+            description=said.text(entry, "description", decorators) or (fn.facts.docstring if fn else ""),
+            in_schema=not way.hidden and said.keyword(entry, "include_in_schema") is not False,
             decorators=tuple(model for _, model in decorators),
             hooks=tuple(self._functions(way.hooks)),
             prefixes=prefixes,
@@ -348,17 +348,6 @@ class RouteTable:
         yield from class_decorations(self.project, classes, action)
         for item in classes:
             yield from item.bases
-
-    @staticmethod
-    def _replaces(entry: Entry) -> bool:
-        named = entry.model.dependencies if entry.model.dependencies_replace else None
-        return named is not None and any(any(arguments(call, named)) for _, call in _registering(entry))
-
-    def _own_dependencies(self, entry: Entry) -> Iterator[Ref]:
-        named = entry.model.dependencies
-        if named is not None:
-            for fn, call in _registering(entry):
-                yield from listed(self.project, fn, tuple(arguments(call, named)))
 
     def _injected(self, fn: Fn | None) -> Iterator[Ref]:
         """Transitively injected functions and objects."""
@@ -401,43 +390,6 @@ class RouteTable:
                     method = self.project.method(cls, name)
                     if method is not None:
                         yield method
-
-    def _status(self, entry: Entry) -> tuple[int | None, bool]:
-        param = entry.model.status
-        if param is None:
-            return None, False
-        for fn, call in _registering(entry):
-            for key in param.keywords:
-                vid = call.kwarg(key)
-                if vid >= 0:
-                    return status_of(self.project, fn, vid), True
-        default = param.default
-        return (default if isinstance(default, int) else None), False
-
-    def _response_model(self, entry: Entry, around: list[tuple[Decoration, DecoratorModel]]) -> Origin | None:
-        """The registration's, else what a decorator of the handler puts the answer into (`@ns.marshal_with(order)`)."""
-        named = [(*item, entry.model.response_model) for item in _registering(entry)]
-        named += [(item.fn, item.call, model.response_model) for item, model in around if item.call is not None]
-        found = (Origin(fn, vid) for fn, call, arg in named if arg is not None for vid in arguments(call, arg))
-        return next(found, None)
-
-    def _keyword(self, entry: Entry, name: str) -> object:
-        return next((fn.const(vid) for fn, call in _registering(entry) if (vid := call.kwarg(name)) >= 0), ...)
-
-    def _text(self, entry: Entry, name: str, around: list[tuple[Decoration, DecoratorModel]]) -> str:
-        """The registration's, else that of a decorator which says what is answered (`@ns.doc(description=..., responses=...)`)."""
-        calls = [*_registering(entry)]
-        calls += [(item.fn, item.call) for item, model in around if item.call is not None and model.response_model]
-        found = [fn.const(vid) for fn, call in calls if (vid := call.kwarg(name)) >= 0]
-        return next((text if isinstance(text, str) else "…" for text in found), "")
-
-
-def _registering(entry: Entry) -> Iterator[tuple[Fn, Call]]:
-    """The calls whose keywords say more about a route: the one in the code, and the helper's that it leads to."""
-    if entry.call is not None:
-        yield entry.fn, entry.call
-    if entry.through is not None:
-        yield entry.through
 
 
 def _sub(path: str, sub: str) -> str:
