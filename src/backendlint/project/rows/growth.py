@@ -27,8 +27,6 @@ _GROWING = frozenset(
     """.split()
 )
 """People and parties, what they do, what happens, and what is collected."""
-
-
 _HAPPENING = frozenset(
     """
     order invoice payment transaction booking reservation appointment visit purchase sale refund shipment delivery movement transfer
@@ -45,9 +43,9 @@ def stays_small(name: str) -> bool:
     """Whether a table's or model's name tells that it has few rows for good: one of its words, so no `Resource` is a source and no
     `pilotage_order` a tag; in a table also behind what nothing sets apart (`shop_ordertype`). Of what happens there are many,
     also where it happens to something of which there are few: `PageView`."""
-    words = identifier_words(name)
-    if not words or _singular(words[-1]) in _EVENTS:
+    if _last(name) in _EVENTS:
         return False
+    words = identifier_words(name)
     if words in _STATES or (name.islower() and words[-1:] in _STATES):
         return True
     return any(_SMALL_WORD.fullmatch(word) or (name.islower() and _is_compound(word)) for word in words)
@@ -61,14 +59,17 @@ def _is_compound(word: str) -> bool:
 
 def accumulates(name: str) -> bool:
     """Whether a table's or model's name tells of things that keep coming, so that its rows become many."""
-    words = identifier_words(name)
-    return bool(words) and _singular(words[-1].lower()) in _GROWING and not stays_small(name)
+    return _last(name) in _GROWING and not stays_small(name)
 
 
 def keeps_happening(name: str) -> bool:
     """Whether a table's or model's name tells of what happens again and again to one party or at one place."""
-    words = identifier_words(name)
-    return bool(words) and _singular(words[-1].lower()) in _HAPPENING and not stays_small(name)
+    return _last(name) in _HAPPENING and not stays_small(name)
+
+
+def _last(name: str) -> str:
+    """The last word in the singular: what each row is; "" where there is no word."""
+    return next(map(_singular, reversed(identifier_words(name))), "")
 
 
 def _singular(word: str) -> str:
