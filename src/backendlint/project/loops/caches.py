@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from backendlint.facts.model import Call, Span, Store, Vid
 from backendlint.project.entities import Cls, Fn, Ref
-from backendlint.project.graph.calls import argument_of, arguments
+from backendlint.project.graph.calls import Edge, argument_of, arguments
 from backendlint.project.graph.programs import for_tests, only_by_hand
 from backendlint.project.libraries.model import Cache
 from backendlint.project.linking.binding import receiver
@@ -104,21 +104,25 @@ class Caches:
         (`if _it is None: _it = cls()`): a cache keeps nothing alive by it."""
         if self.project.resolver.managers.stands_for_owner(Ref("inst", cls.fqn)):
             return True
-        maker = cls.methods.get("__init__")
-        made = self.project.graph.callers(maker) if maker is not None else []
-        served = [edge for edge in made if not for_tests(self.project, edge.caller)]
-        return bool(served) and all(
+        made = self._made(cls)
+        return bool(made) and all(
             edge.caller.is_module or (edge.call is not None and first_time_only(edge.caller, edge.call))
-            for edge in served
+            for edge in made
         )
 
     def _of_requests(self, fn: Fn) -> bool:
         """Whether requests call the method, of objects that are not all made before there are any."""
-        maker = fn.cls.methods.get("__init__") if fn.cls is not None else None
-        makers = [edge.caller for edge in self.project.graph.callers(maker)] if maker is not None else []
-        served = [caller for caller in makers if not for_tests(self.project, caller)]
         requests = self.project.in_request
-        return fn in requests and (not served or any(caller in requests for caller in served))
+        if fn not in requests:
+            return False
+        made = self._made(fn.cls) if fn.cls is not None else []
+        return not made or any(edge.caller in requests for edge in made)
+
+    def _made(self, cls: Cls) -> list[Edge]:
+        """Where objects of the class are made, but for tests; nothing where it has no constructor of its own."""
+        maker = cls.methods.get("__init__")
+        edges = self.project.graph.callers(maker) if maker is not None else []
+        return [edge for edge in edges if not for_tests(self.project, edge.caller)]
 
     def _passes_cache(self, home: Fn, vid: Vid) -> bool:
         """`cached(cache=TTLCache(...))`: the cache has bounds of its own."""
@@ -216,17 +220,13 @@ class Caches:
         named = f"{fn.name} {fn.cls.name if fn.cls is not None else ''}".lower()
         if not any(word in named for word in _WORDS) and not self._called_cache(fn, call):
             return
+        others = len(without) < len(edges)
         for edge in without:
             if edge.call is None or edge.call.open_ended:
                 continue
-            others = len(without) < len(edges)
-            keys = edge.call.args[:1]
-            if others or (
-                self._asked_by_helper(edge.caller, edge.call, keys) and not self._forgotten.drops(edge.caller, keys)
-            ):
-                yield CacheUse(
-                    edge.caller, edge.span, "no-expiry", fn.name, self._many_keys(edge.caller, edge.call.args[:1])
-                )
+            caller, keys = edge.caller, edge.call.args[:1]
+            if others or (self._asked_by_helper(caller, edge.call, keys) and not self._forgotten.drops(caller, keys)):
+                yield CacheUse(caller, edge.span, "no-expiry", fn.name, self._many_keys(caller, keys))
 
     def _asked_by_helper(self, fn: Fn, put: Call, keys: Sequence[Vid]) -> bool:
         """`held = cached(key)`, by a helper too, and only what is not there is fetched."""
