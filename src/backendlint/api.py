@@ -115,7 +115,15 @@ from backendlint.project.rows.sought import shared_row
 from backendlint.project.rows.steps import Durable, closed_steps, durable_steps, related
 from backendlint.project.rows.transactions import before, exclusive, openings
 from backendlint.project.rows.unbounded import Unbounded, doubtful, unbounded
-from backendlint.project.rows.uniqueness import by_range, never_violated, of_others, one_row, stopped_by, table_of
+from backendlint.project.rows.uniqueness import (
+    by_range,
+    never_violated,
+    of_others,
+    one_row,
+    stopped_by,
+    table_of,
+    unique_keys,
+)
 from backendlint.project.rows.writes import Write, stored_entity
 from backendlint.project.schema import operations as ops
 from backendlint.project.schema import types as sqltypes
@@ -409,6 +417,7 @@ __all__ = [
     "unbounded",
     "unchanged",
     "unconnected",
+    "unique_keys",
     "users_of",
     "validated_by_decorator",
     "validates",

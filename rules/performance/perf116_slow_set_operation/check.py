@@ -7,7 +7,7 @@ from dataclasses import replace
 
 from sqlglot import exp
 
-from backendlint.api import Column, ColumnUse, Hit, Location, Project, SqlStatement, Table, selected, sql
+from backendlint.api import ColumnUse, Hit, Location, Project, SqlStatement, Table, selected, sql, unique_keys
 
 QUERIES = ("sqlalchemy.sql.Select", "sqlalchemy.orm.Query")
 
@@ -28,18 +28,12 @@ def check(project: Project) -> Iterator[Hit]:
     }
     for use in excluding:
         few = any("filter" in origin.ops for origin in project.origins.of(use.fn, use.value))
-        column = selected(project, use.fn, use.value)
+        table, column = selected(project, use.fn, use.value) or (None, None)
         filled = column is not None and not column.nullable
+        many = table is not None and project.writes.makers.fills_up(table)
         one = (use.fn.fqn, use.table.name) in single
-        aside = few or (filled and (one or not _grows(project, column)))
+        aside = few or (filled and (one or not many))
         yield replace(_use(use, filled=filled), profile="strict" if aside else None)
-
-
-def _grows(project: Project, column: Column | None) -> bool:
-    """Whether it is a column of a table whose rows become many."""
-    tables = project.data.schema.tables.values()
-    own = (table for table in tables if any(item is column for item in table.columns.values()))
-    return any(project.writes.makers.fills_up(table) for table in own)
 
 
 def _excludes(project: Project, use: ColumnUse) -> bool:
@@ -129,7 +123,7 @@ def _of_one(statement: SqlStatement, node: exp.In) -> bool:
 
 
 def _names_one(table: Table, column: str) -> bool:
-    return any(key.unique and tuple(map(str.lower, key.columns)) == (column.lower(),) for key in table.searchable())
+    return any(tuple(map(str.lower, columns)) == (column.lower(),) for columns in unique_keys(table))
 
 
 def _filled(select: exp.Expression) -> set[str]:

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from backendlint.facts.model import Vid
 from backendlint.project.entities import Fn
-from backendlint.project.schema.model import Column
+from backendlint.project.schema.model import Column, Table
 from backendlint.project.sqltext.ormtables import Tables
 
 if TYPE_CHECKING:
@@ -15,19 +15,19 @@ if TYPE_CHECKING:
 MAX_DEPTH = 12
 
 
-def selected(project: Project, fn: Fn, vid: Vid) -> Column | None:
-    """The one column of `select(Model.column).where(...)`, also through a subquery or a CTE of it."""
+def selected(project: Project, fn: Fn, vid: Vid) -> tuple[Table, Column] | None:
+    """The one column of `select(Model.column).where(...)`, also through a subquery or a CTE of it, and whose it is."""
     return _column(Tables(project), fn, vid, MAX_DEPTH)
 
 
-def _column(tables: Tables, fn: Fn, vid: Vid, depth: int) -> Column | None:
+def _column(tables: Tables, fn: Fn, vid: Vid, depth: int) -> tuple[Table, Column] | None:
     found = tables.mapped(fn, vid)
     if found is not None or depth == 0:
-        return found[1] if found is not None else None
+        return found
     value = fn.unguarded(vid)
     if value[0] == "attr" and fn.facts.values[value[1]][::2] == ("attr", "c"):  # `subquery.c.column`
         inner = _column(tables, fn, fn.facts.values[value[1]][1], depth - 1)
-        return inner if inner is not None and value[2] in (inner.attribute, inner.name) else None
+        return inner if inner is not None and value[2] in (inner[1].attribute, inner[1].name) else None
     if value[0] != "call":
         return None
     call = fn.facts.calls[value[1]]
