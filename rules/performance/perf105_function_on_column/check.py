@@ -131,10 +131,10 @@ def _statement(statement: SqlStatement) -> Iterator[Hit]:
                 continue
             if statement.is_hole(condition.column.name) or _anywhere(condition):
                 continue
-            if sql.narrowed(found, condition) and not _cut_off(found, condition):
-                continue
             function = _function(condition.wrapper)
             if function not in _REMEDIES or (condition.source is not None and sql.is_system(condition.source)):
+                continue
+            if sql.narrowed(found, condition) and (function == "cast" or not _cut_off(found, condition)):
                 continue
             table = condition.table
             if condition.source is not None and condition.source.kind in {"cte", "derived", "function"}:
@@ -153,17 +153,11 @@ def _statement(statement: SqlStatement) -> Iterator[Hit]:
 
 def _cut_off(found: list[sql.Condition], condition: sql.Condition) -> bool:
     """Whether the function keeps an index that the other conditions begin from being used to its end."""
-    equal = {
-        item.column.name.lower()
-        for item in found
-        if item.kind == "eq" and item.wrapper is None and item.column is not None and item.table is condition.table
-    }
-    return (
-        condition.table is not None
-        and condition.column is not None
-        and _function(condition.wrapper or condition.node) != "cast"
-        and sql.cut_off(condition.table, condition.column.name, equal)
-    )
+    if condition.table is None or condition.column is None:
+        return False
+    mine = (item for item in found if item.kind == "eq" and item.wrapper is None and item.table is condition.table)
+    equal = {item.column.name.lower() for item in mine if item.column is not None}
+    return sql.cut_off(condition.table, condition.column.name, equal)
 
 
 def _anywhere(condition: sql.Condition) -> bool:
