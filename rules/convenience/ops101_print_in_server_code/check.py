@@ -125,10 +125,8 @@ def serves(project: Project, fn: Fn, depth: int = 4) -> bool:
         return True
     callers = [edge.caller for edge in project.graph.callers(fn)]
     callers = callers or [item for item in project.functions_of(fn.file) if passes_on(item, fn)]
-    if not callers:
-        if fn.cls is None:
-            return False  # nothing calls it: somebody does, from a shell, or who knows what takes it by a decorator
-        return imported_to_serve(project, fn.file, NEAR if fn.cls is not None else 0)
+    if not callers:  # somebody calls it from a shell, or who knows what takes it by a decorator
+        return fn.cls is not None and imported_to_serve(project, fn.file, NEAR)
     return depth > 0 and any(caller is not fn and serves(project, caller, depth - 1) for caller in callers)
 
 
