@@ -45,6 +45,7 @@ def check(project: Project, options: Mapping[str, Any]) -> Iterator[Hit]:
     stored = {cls.name.lower() for cls in project.classes.values() if stored_entity(project, cls)}
     followed = collections(project, nouns)
     prescribed, uncountable = set(options["prescribed"]), set(options["uncountable"])
+    done = set(options["deeds"]) - nouns - uncountable
     seen: set[Location] = set()
     owned = {last_collection(route.path) for route in project.routes if route.kind == "http"}
     kinds = kinds_of(project)
@@ -60,7 +61,7 @@ def check(project: Project, options: Mapping[str, Any]) -> Iterator[Hit]:
         if route.trial or not prescribed.isdisjoint(words(route.path)) or of_a_tool(project, route):
             continue
         problem = judge(route, verbs, uncountable, followed, nouns, owned, kinds, stored)
-        problem = problem or done_by_get(project, route, set(options["deeds"]) - nouns - uncountable)
+        problem = problem or done_by_get(project, route, done)
         word = problem.split("`")[1] if problem.endswith(ALIKE) else ""
         if word and (deeds.match(word) or stands_alone(route.path, word, shown) or is_default(route, word, answered)):
             continue
