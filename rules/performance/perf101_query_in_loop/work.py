@@ -41,8 +41,6 @@ SENDS = re.compile(r"_*(send|notify|publish|broadcast|emit)(_|$)")
 STOWS = re.compile(r"_*(write|save|store|upload|remove|delete|unlink|move|copy|rm|rmtree|extract)(_|$)")
 """Names of functions that change what lies in the file system, where files are what they work on."""
 MAKES = frozenset({"create", "update_or_create"})
-DEFERS = re.compile(r"Session\.(add|add_all|delete)$")
-"""What a unit of work writes later, all at once."""
 FINDS = re.compile(r"_or_create(_|$)")
 """Names of functions that seldom write: what is wanted is there already."""
 CLEARS = re.compile(
@@ -112,7 +110,7 @@ def _each_time(fn: Fn, block: int) -> bool:
 
 def _waits(model: CallModel) -> bool:
     """Whether it writes at the next flush, or, as `get_or_create()`, seldom."""
-    return DEFERS.search(model.name) is not None or (model.orm is not None and model.orm.op == "get_or_create")
+    return model.orm is not None and (model.orm.deferred or model.orm.op == "get_or_create")
 
 
 def _makes_row(project: Project, fn: Fn, call: Call) -> bool:

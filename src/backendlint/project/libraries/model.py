@@ -503,6 +503,8 @@ class Orm:
     ]
     lazy: bool = False
     """Only builds the query: nothing is sent."""
+    deferred: bool = False
+    """Written at the session's next flush or commit, with what else there is then."""
     fields: Arg | None = None
     """Columns or lookups; `"**"`: keywords are lookups."""
     rows: Literal["", "one", "many", "scalar"] = ""
