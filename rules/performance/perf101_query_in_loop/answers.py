@@ -18,7 +18,7 @@ def by_answer(item: Repeated | LazyRead, within: Sequence[tuple[int, Block]]) ->
     not `if row is not None`, where it is what the work is done with."""
     if not isinstance(item, Repeated):
         return any((test := _test(item.fn, block)) >= 0 and _reads(item, test) for _, block in within)
-    fn, asked = item.fn, _asked(item)
+    fn, asked = item.fn, _told(item)
     told = item.edges[0].callee.name if item.edges else item.query.name.rpartition(".")[2]
     tests = [_parts(fn, test) for _, block in within if (test := _test(fn, block)) >= 0]
     asks = [[part for part in parts if asked in ingredients(fn.facts, (part,))] for parts in tests]
@@ -30,15 +30,26 @@ def where_there(item: Repeated | LazyRead, block: Block) -> bool:
     """`if row:`, `if row is not None:` of what was asked for: nearly each round comes there."""
     if not isinstance(item, Repeated) or block.kind != "if" or block.value < 0:
         return False
-    value = item.fn.unguarded(block.value)
+    value, asked = item.fn.unguarded(block.value), _told(item)
     missing = value[0] == "not" or (value[0] == "compare" and value[1] == ("is",))
-    return value[0] != "bool" and not missing and _is_there(item.fn, block.value, _asked(item))
+    return asked >= 0 and value[0] != "bool" and not missing and _is_there(item.fn, block.value, asked)
 
 
-def _asked(item: Repeated) -> Vid:
+def _told(item: Repeated) -> Vid:
+    """The answer, of a loop over it before that (`if rows: for row in rows`)."""
+    asked = asked_by(item)
+    return item.fn.untested(asked) if asked >= 0 else asked
+
+
+def asked_by(item: Repeated) -> Vid:
+    """What stands in the loop for the answer: the call or the property that leads to the query, or the query; -1 where nothing does."""
     call = item.edges[0].call if item.edges else item.query.call
-    asked = call.value if call is not None else item.query.vid
-    return item.fn.untested(asked)  # of a loop over it, `if rows: for row in rows`
+    if call is not None:
+        return call.value
+    if not item.edges:
+        return item.query.vid
+    read = (vid for vid in item.fn.made_by("attr") if item.fn.facts.span_of(vid) == item.span)
+    return next(read, -1)
 
 
 def _test(fn: Fn, block: Block) -> Vid:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from backendlint.api import Fn, LazyRead, Repeated, Span, Vid, depends, receiver
 
+from .answers import asked_by
+
 WARNS = ("warning", "warn", "error")
 ENDS = frozenset({"any", "all", "next"})
 MAX_CHAIN = 3
@@ -12,11 +14,8 @@ MAX_CHAIN = 3
 
 def until_found(item: Repeated) -> bool:
     """Whether the loop tries one after the other until one is there: `if found: return found`, `next(... if found)`."""
-    call = item.edges[0].call if item.edges else item.query.call
-    asked = [call.value] if call is not None else []
-    if item.edges and call is None:  # `if version.in_use: return False`
-        asked = [vid for vid in item.fn.made_by("attr") if item.fn.facts.span_of(vid) == item.span]
-    return any(leaves_by(item.fn, vid, item.loop) for vid in asked) or _asked_of_any(item.fn, item.loop)
+    asked = asked_by(item) if item.edges or item.query.call is not None else -1
+    return (asked >= 0 and leaves_by(item.fn, asked, item.loop)) or _asked_of_any(item.fn, item.loop)
 
 
 def _asked_of_any(fn: Fn, loop: Span) -> bool:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 from backendlint.api import (
     Block,
@@ -21,7 +21,7 @@ from backendlint.api import (
     stored_entity,
 )
 
-from .answers import by_answer, is_missing, where_there
+from .answers import asked_by, by_answer, is_missing, where_there
 
 WORK = ("commit", "http", "mail", "queue-publish", "subprocess", "cloud", "db-write")
 """Effects that make the loop's body a unit of work of its own: its query is one step among others."""
@@ -58,11 +58,7 @@ def beside_work(project: Project, item: Repeated | LazyRead) -> bool:
         return True
     branches: set[tuple[int, str]] = set()
     decided: set[tuple[int, str]] = set()
-    for call in fn.calls:
-        way = list(fn.blocks_of(call.block))
-        if call.span == item.span or all(block.span != item.loop for _, block in way):
-            continue
-        within = way[: next(number for number, (_, block) in enumerate(way) if block.span == item.loop)]
+    for call, within in _beside(item):
         effects = project.effects.call_effects(fn, call)
         outside = not outside_of.isdisjoint(effects) or (not own and _asks_client(fn, call, effects))
         stored = _stores_row(item, call)
@@ -81,6 +77,15 @@ def beside_work(project: Project, item: Repeated | LazyRead) -> bool:
             each = [(number, block) for number, block in within if not where_there(item, block)]
             branches.add(_branch(each) if itself or not _may_be_left(item, call) else (-2, ""))
     return (-1, "") in branches or _either_way(branches) or _either_way(decided)
+
+
+def _beside(item: Repeated | LazyRead) -> Iterator[tuple[Call, list[tuple[int, Block]]]]:
+    """The other calls of the loop's rounds, each with the blocks that lie around it in a round."""
+    for call in item.fn.calls:
+        way = item.fn.blocks_of(call.block)
+        end = next((index for index, (_, block) in enumerate(way) if block.span == item.loop), -1)
+        if end >= 0 and call.span != item.span:
+            yield call, way[:end]
 
 
 def _either_way(branches: set[tuple[int, str]]) -> bool:
@@ -125,9 +130,8 @@ def _stores_row(item: Repeated | LazyRead, call: Call) -> bool:
     fn, name = item.fn, item.fn.callee_name(call)
     if not isinstance(item, Repeated) or name not in ("save", "asave", "add"):
         return False
-    asked = item.edges[0].call if item.edges else item.query.call
-    rows = aliases(fn.facts, asked.value) if asked is not None else set()
-    owner = receiver(fn, call)
+    asked, owner = asked_by(item), receiver(fn, call)
+    rows = aliases(fn.facts, asked) if asked >= 0 else set()
     if name != "add":
         return owner in rows
     around = next((number for number, block in enumerate(fn.facts.blocks) if block.span == item.loop), -1)
