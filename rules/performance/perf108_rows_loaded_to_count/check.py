@@ -27,6 +27,7 @@ from .given import BINDS, SAME, Place, given, plain
 
 CATALOGUE = re.compile(r"\bFROM\s+(sqlite_master|sqlite_schema|pg_\w+|information_schema\b)", re.IGNORECASE)
 A_FEW = re.compile(r"\bLIMIT\s+\d\b", re.IGNORECASE)
+"""So few rows that it does not matter either, in a text."""
 ALWAYS_TRUE = "sqlalchemy"
 """Its query objects fetch nothing where they are tested, and have no length."""
 FEW = 10
@@ -59,9 +60,8 @@ def _hits(project: Project) -> Iterator[Hit]:
                 yield _hit(project, fn, call, what, better)
     for fn in filter(project.counts, project.functions_with("if")):
         tests = [n for n, block in enumerate(fn.facts.blocks) if block.kind == "if" and block.value >= 0]
-        if tests and not for_tests(project, fn):
-            for number in tests:
-                yield from _tested(project, fn, number)
+        for number in tests if tests and not for_tests(project, fn) else ():
+            yield from _tested(project, fn, number)
 
 
 def _tested(project: Project, fn: Fn, number: int) -> Iterator[Hit]:
@@ -143,11 +143,11 @@ def _few(project: Project, fn: Fn, vid: Vid, place: Place) -> bool:
 
 
 def _picks(project: Project, fn: Fn, vid: Vid) -> bool:
-    """Whether the query asks for one row by a unique key, or asks a catalogue."""
+    """Whether the query asks for one row by a unique key, for a few by its text, or of a catalogue."""
     value = fn.facts.values[plain(fn, vid)]
     call = fn.facts.calls[value[1]] if value[0] == "call" else None
     return call is not None and (
-        one_row(project, *(_builds(project, fn, call) or (fn, call))) or _asks_catalogue(project, fn, call)
+        one_row(project, *(_builds(project, fn, call) or (fn, call))) or _asks_for_little(project, fn, call)
     )
 
 
@@ -166,7 +166,7 @@ def _limited(project: Project, fn: Fn, vid: Vid, *, asked: bool) -> bool:
     return False
 
 
-def _asks_catalogue(project: Project, fn: Fn, call: Call) -> bool:
+def _asks_for_little(project: Project, fn: Fn, call: Call) -> bool:
     """Whether the call, or for `cursor.fetchall()` one of its cursor, asks for the database's own tables, or for a few rows."""
     root = _root(fn, call)
     asked = [call] if root < 0 else [item for item in fn.calls if root in (_root(fn, item), item.value)]
