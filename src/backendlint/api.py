@@ -93,7 +93,7 @@ from backendlint.project.loops.repeated import Repeated, repeated
 from backendlint.project.loops.resolvers import resolved
 from backendlint.project.loops.responsemodels import responded
 from backendlint.project.model import Project
-from backendlint.project.places import calls_at, comment_above, functions_in, lines_of
+from backendlint.project.places import calls_at, comment_above, comments_in, functions_in, lines_of
 from backendlint.project.resources.percall import MadePerCall
 from backendlint.project.resources.resources import Leak
 from backendlint.project.resources.running import RUNNING, runs
@@ -283,6 +283,7 @@ __all__ = [
     "clause_text",
     "closed_steps",
     "comment_above",
+    "comments_in",
     "concerned",
     "declares_date",
     "decorator_models",

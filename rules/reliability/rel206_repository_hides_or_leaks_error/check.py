@@ -17,9 +17,9 @@ from backendlint.api import (
     below,
     by_style,
     clause,
+    comments_in,
     here_and_in,
     ingredients,
-    lines_of,
     log_call,
     told_once,
     waits_there,
@@ -145,9 +145,8 @@ def _is_agreed(fn: Fn, what: str) -> bool:
 
 def _is_explained(project: Project, fn: Fn, block: Block) -> bool:
     """Whether a comment in the handler says why: `# the tables may not be there yet`; what is still to be done is no reason."""
-    lines = lines_of(project, fn.path)[block.span.line - 1 : block.span.end_line]
-    said = [line.strip().lstrip("# ") for line in lines if line.strip().startswith("#")]
-    return bool(said) and REASON.match(said[0]) is not None
+    said = comments_in(project, fn.path, block.span)
+    return bool(said) and REASON.match(said[0].lstrip("# \t")) is not None
 
 
 def _is_told(fn: Fn, inside: frozenset[int]) -> bool:

@@ -12,9 +12,9 @@ from backendlint.api import (
     asks_nobody,
     below,
     calls_in,
+    comments_in,
     identifier_words,
     ingredients,
-    lines_of,
     sent,
     slots,
 )
@@ -34,9 +34,7 @@ _ADDRESS = frozenset({"url", "uri", "link", "href"})
 
 def is_explained(project: Project, fn: Fn, handler: int, named: list[str]) -> bool:
     """Whether a comment in the handler says why it is this status or this exception, by its name."""
-    span = fn.facts.blocks[handler].span
-    lines = lines_of(project, fn.path)[span.line - 1 : span.end_line]
-    said = " ".join(line.strip("# \t") for line in lines if line.lstrip().startswith("#"))
+    said = " ".join(line.strip("# \t") for line in comments_in(project, fn.path, fn.facts.blocks[handler].span))
     words = {name.rpartition(".")[2] for name in named if name not in ALL}
     return len(said.split()) >= _WORDS and any(re.search(rf"\b{re.escape(word)}\b", said) for word in words)
 
@@ -57,9 +55,7 @@ def speaks_of(project: Project, fn: Fn, status: int) -> bool:
     or the docstring that it is always one of success."""
     if _ALL_WELL.search(" ".join(fn.facts.docstring.split())):
         return True
-    span = fn.facts.span
-    lines = lines_of(project, fn.path)[span.line - 1 : span.end_line]
-    return any(line.lstrip().startswith("#") and re.search(rf"\b{status}\b", line) for line in lines)
+    return any(re.search(rf"\b{status}\b", line) for line in comments_in(project, fn.path, fn.facts.span))
 
 
 def chosen_by_client(project: Project, fn: Fn, handler: int) -> bool:

@@ -17,6 +17,7 @@ from backendlint.api import (
     asks_nobody,
     by_style,
     calls_in,
+    comments_in,
     derived,
     for_developers,
     for_tests,
@@ -124,12 +125,11 @@ def _is_decided(project: Project, fn: Fn, handler: int, why: str) -> bool:
     """Whether a comment in the handler or behind its `except` says why it is so little, or the docstring that failures are
     none; why there is no traceback, a comment that speaks of that."""
     span = fn.facts.blocks[handler].span
-    lines = lines_of(project, fn.path)[span.line - 1 : span.end_line]
+    comments = comments_in(project, fn.path, span)
     if why != "hidden":
-        return any(ABOUT_LOGS.search(line) for line in lines if line.lstrip().startswith("#"))
-    if DECIDED.search(fn.facts.docstring) is not None or any(REASON.search(line) for line in lines[:1]):
-        return True
-    return any(line.lstrip().startswith("#") for line in lines)
+        return any(map(ABOUT_LOGS.search, comments))
+    first = lines_of(project, fn.path)[span.line - 1 : span.line]
+    return bool(comments) or DECIDED.search(fn.facts.docstring) is not None or any(map(REASON.search, first))
 
 
 def _traces(functions: Iterable[Fn], without: int) -> bool:

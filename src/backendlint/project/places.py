@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from itertools import takewhile
 from typing import TYPE_CHECKING
 
-from backendlint.facts.model import Call
+from backendlint.facts.model import Call, Span
 from backendlint.findings.model import Location
 from backendlint.parse import split_lines
 from backendlint.project.entities import Fn
@@ -36,5 +36,13 @@ def lines_of(project: Project, path: str) -> tuple[str, ...]:
 
 def comment_above(project: Project, path: str, line: int) -> list[str]:
     """The lines of comment right above a line, the nearest first."""
-    above = reversed(lines_of(project, path)[: line - 1])
-    return list(takewhile(lambda text: text.lstrip().startswith("#"), above))
+    return list(takewhile(_is_comment, reversed(lines_of(project, path)[: line - 1])))
+
+
+def comments_in(project: Project, path: str, span: Span) -> list[str]:
+    """The lines of comment in a span: a handler, a function."""
+    return list(filter(_is_comment, lines_of(project, path)[span.line - 1 : span.end_line]))
+
+
+def _is_comment(line: str) -> bool:
+    return line.lstrip().startswith("#")
