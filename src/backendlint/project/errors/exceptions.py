@@ -8,7 +8,7 @@ from collections.abc import Iterator, Sequence
 from functools import cached_property
 from typing import TYPE_CHECKING, NamedTuple
 
-from backendlint.facts.model import Block, Raise, Span, Value
+from backendlint.facts.model import Block, Call, Raise, Span, Value, Vid
 from backendlint.findings.model import Step
 from backendlint.project.entities import Fn, Ref
 from backendlint.project.graph.calls import Edge
@@ -18,6 +18,7 @@ from backendlint.project.linking.decorators import wrapping_calls
 from backendlint.project.linking.variables import variable
 from backendlint.project.values.stages import only_in_trial
 from backendlint.project.values.tables import looped
+from backendlint.project.values.uses import operands
 
 if TYPE_CHECKING:
     from backendlint.project.model import Project
@@ -25,6 +26,8 @@ if TYPE_CHECKING:
 _ABOVE = ("builtins.SystemExit", "builtins.KeyboardInterrupt", "builtins.GeneratorExit", "asyncio.CancelledError")
 """Exceptions that do not inherit from Exception."""
 _TUPLES = ("tuple", "list", "set", "binop")
+_JOINED = (("binop", "+"), ("bool", "or"))
+"""`FAILURES + (ValueError,)`, `failures or (ConnectionError,)`."""
 _MADE_OF = (("name", "builtins.tuple"), ("name", "builtins.list"))
 _EVERYTHING = ("builtins.Exception", "builtins.BaseException")
 _IN_MODELS = re.compile(r"\.models\.(\w+\.)*[A-Z]\w*$")
@@ -144,30 +147,27 @@ class Exceptions:
     def class_names(self, fn: Fn, vid: int, depth: int = 8) -> tuple[str, ...]:
         """Names of the classes that a value is: one, a tuple of them, or a variable that holds them."""
         value = fn.facts.values[vid]
-        if value[0] in ("tuple", "list", "set"):
-            return tuple(name for item in value[1] for name in self.class_names(fn, item, depth))
-        if value[0] == "star":  # `except (*FAILURES, ValueError)`
-            return self.class_names(fn, value[1], depth)
-        if value[0] == "binop" and value[1] == "+":
-            return tuple(name for item in value[2:4] for name in self.class_names(fn, item, depth))
-        if value[0] == "bool" and value[1] == "or":  # `failures or (ConnectionError,)`
-            return tuple(name for item in value[2] for name in self.class_names(fn, item, depth))
-        home = fn.outer(value) if value[0] == "outer" and depth else None
-        if home is not None and home.facts.values[value[1]][0] in _TUPLES:
-            return self.class_names(home, value[1], depth - 1)
+        if value[0] in ("tuple", "list", "set", "star") or value[:2] in _JOINED:
+            return tuple(name for item in operands(value) for name in self.class_names(fn, item, depth))
+        held = self._held(fn, value) if depth else None
+        if held is not None and held[0].facts.values[held[1]][0] in _TUPLES:
+            return self.class_names(*held, depth - 1)
         if fn.func_of(value) in _MADE_OF and depth:  # `except tuple(CODES.keys())`
             made_of = fn.facts.calls[value[1]].args[:1]
             items = [item for inner in made_of for item in looped(self.project, fn, inner)]
             keys = [(item.fn, item.key if item.key >= 0 else item.value) for item in items]
             return tuple(name for owner, key in keys for name in self.class_names(owner, key, depth - 1))
-        if value[0] == "name" and depth:
-            named = variable(self.project, fn, value[1])
-            if named is not None and named[0].facts.values[named[1]][0] in _TUPLES:
-                return self.class_names(*named, depth - 1)
         found = tuple(self._canonical(ref) for ref in self.project.refs(fn, vid) if ref.kind in ("class", "lib"))
         if not found and value[0] in ("param", "outer"):  # `on=(ConnectionError, Timeout)`
             return self._usual(fn, value) or ()
         return found or self._of_some_model(str(value[-1]).rpartition(".")[2] if value[0] in ("name", "attr") else "")
+
+    def _held(self, fn: Fn, value: Value) -> tuple[Fn, Vid] | None:
+        """The value of a variable of the module or of the function around."""
+        if value[0] == "name":
+            return variable(self.project, fn, value[1])
+        home = fn.outer(value) if value[0] == "outer" else None
+        return (home, value[1]) if home is not None else None
 
     def _of_some_model(self, last: str) -> tuple[str, ...]:
         """`except queryset.model.DoesNotExist`: an exception that each model has, of a model that is not known."""
@@ -262,16 +262,16 @@ class Exceptions:
 
     def leaves_helper(self, edge: Edge, name: str) -> bool:
         """Whether the helper that makes the call for the caller lets the exception pass."""
-        ways = edge.through.ways() if edge.through is not None else ()
-        return all(self._through(fn, Escape(name, call.span, call.block, None, None, None)) for fn, call in ways)
+        return edge.through is None or all(self._leaves(fn, call, name) for fn, call in edge.through.ways())
 
     def _ends_around(self, fn: Fn, name: str) -> bool:
         """Whether what decorators put around the function lets the exception not pass to those that call it."""
-        around = list(wrapping_calls(self.project, fn)) if fn.decorators else []
-        ways = (
-            self._through(wrapper, Escape(name, call.span, call.block, None, None, None)) for wrapper, call in around
-        )
-        return bool(around) and not any(ways)
+        around = list(wrapping_calls(self.project, fn))
+        return bool(around) and not any(self._leaves(wrapper, call, name) for wrapper, call in around)
+
+    def _leaves(self, fn: Fn, call: Call, name: str) -> bool:
+        """Whether the exception leaves the function where a call in it raises it."""
+        return bool(self._through(fn, Escape(name, call.span, call.block, None, None, None)))
 
     def _note(self, fn: Fn, escape: Escape) -> bool:
         """Keep the first way out of several, and of their provisos those that all share."""

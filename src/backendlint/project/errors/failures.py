@@ -16,7 +16,7 @@ from backendlint.project.errors.lookups import MISSING, asked_for, asked_in, cha
 from backendlint.project.errors.mapped import Mapped
 from backendlint.project.graph.calls import Edge
 from backendlint.project.libraries.model import CallModel
-from backendlint.project.linking.decorators import made_within
+from backendlint.project.linking.decorators import made_within, wrappers
 from backendlint.project.loops.once import first_time_only
 from backendlint.project.values.uses import ingredients, of_caught
 
@@ -164,9 +164,7 @@ class Failures:
         asked = {target.fqn for test in tests for target in self._questions(raiser, test)}
         return bool(asked) and any(
             not asked.isdisjoint(target.fqn for target in self._questions(inner, block.value))
-            for ref in fn.decorators
-            if ref.kind == "func"
-            for inner in made_within(self.project, self.project.functions[ref.name])
+            for inner in wrappers(self.project, fn)
             for block in inner.facts.blocks
             if block.kind == "if"
         )
@@ -295,17 +293,14 @@ class Failures:
         return frozenset(found) | (self._decorating(fn) if depth else frozenset())
 
     def _runners(self, fn: Fn) -> Iterator[Fn]:
-        """What is handed a function of its own to run: `breaker.run(ask)`."""
-        for call in fn.calls:
-            if any(fn.unguarded(vid)[0] == "def" for vid in call.passed):
-                yield from (target for target in self.project.targets(fn, call) if _runs_given(target))
+        """The helpers that run a function of its own for it: `breaker.run(ask)`."""
+        for edge in self.project.graph.callees(fn):
+            if edge.through is not None and edge.callee.parent is fn:
+                yield from (helper for helper, _ in edge.through.ways())
 
     def _decorating(self, fn: Fn) -> frozenset[str]:
         """What the project's own decorators around the function wrap."""
-        inner = (
-            made_within(self.project, self.project.functions[ref.name]) for ref in fn.decorators if ref.kind == "func"
-        )
-        return frozenset[str]().union(*(self.wraps(wrapper, 0) for wrappers in inner for wrapper in wrappers))
+        return frozenset[str]().union(*(self.wraps(wrapper, 0) for wrapper in wrappers(self.project, fn)))
 
     def wrapped_elsewhere(self, name: str) -> bool:
         """Whether the project turns failures of this sort into its own somewhere; those of one client of HTTP are like another's."""
@@ -480,11 +475,6 @@ class Failures:
         inside = below(fn.facts, block)
         tried = [self.project.models(fn, call) for call in fn.calls if call.block in inside]
         return not tried or any(not models or any(map(_reaches_out, models)) for models in tried)
-
-
-def _runs_given(fn: Fn) -> bool:
-    """Whether it calls one of its parameters in a `try`."""
-    return any(fn.unguarded(call.func)[0] == "param" and fn.inside(call.block, "try") is not None for call in fn.calls)
 
 
 def _reaches_out(model: CallModel) -> bool:

@@ -11,7 +11,7 @@ from backendlint.facts.within import calls_in
 from backendlint.project.entities import Fn
 from backendlint.project.errors.errorhandlers import Registration, exception_parameter
 from backendlint.project.graph.applications import Programs
-from backendlint.project.linking.decorators import made_within
+from backendlint.project.linking.decorators import decorator_models, wrappers
 from backendlint.project.web.answers import answers
 
 if TYPE_CHECKING:
@@ -106,7 +106,7 @@ class Mapped:
         """What the settings name as the handler of all exceptions; None where it is not found."""
         for file in self.project.files.values():
             module = self.project.module_function(file)
-            entries = [entry for value in module.facts.values if value[0] == "dict" for entry in value[1]]
+            entries = [entry for vid in module.made_by("dict") for entry in module.value(vid)[1]]
             entries += [(store.key, store.value) for store in module.facts.stores]  # `REST_FRAMEWORK["..."] = "..."`
             for key, item in entries:
                 if key >= 0 and module.const(key) == _SETTING:
@@ -187,14 +187,10 @@ class Mapped:
 
     def _around(self, fn: Fn) -> Iterator[str]:
         """What the handler's decorators and its class's own machinery catch."""
-        for ref in fn.decorators:
-            if ref.kind == "func":
-                for inner in made_within(self.project, self.project.functions[ref.name]):
-                    yield from self.caught(inner)
-            elif ref.kind == "lib":
-                model = self.project.libraries.decorator(ref.name)
-                if model is not None and model.error_handler is not None:
-                    yield EVERYTHING
+        for wrapper in wrappers(self.project, fn):
+            yield from self.caught(wrapper)
+        if any(model.error_handler is not None for model in decorator_models(self.project, fn)):
+            yield EVERYTHING
         for name in ("handle_exception", "dispatch", "dispatch_request", "process_exception"):
             method = self.project.method(fn.cls, name) if fn.cls is not None else None
             if method is not None:

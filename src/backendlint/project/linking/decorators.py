@@ -133,15 +133,20 @@ def made_within(project: Project, decorator: Fn) -> Iterator[Fn]:
     return (inner for inner in project.functions_of(decorator.file) if inner.fqn.startswith(f"{decorator.fqn}."))
 
 
+def wrappers(project: Project, fn: Fn) -> Iterator[Fn]:
+    """Functions that are defined in the project's own decorators of a function, and put around it."""
+    decorators = (project.functions[ref.name] for ref in fn.decorators if ref.kind == "func")
+    return (wrapper for decorator in decorators for wrapper in made_within(project, decorator))
+
+
 def wrapping_calls(project: Project, fn: Fn) -> Iterator[tuple[Fn, Call]]:
     """Where what the project's own decorators put around a function calls it, and the function that does."""
-    for ref in fn.decorators:
-        for wrapper in made_within(project, project.functions[ref.name]) if ref.kind == "func" else ():
-            for call in wrapper.calls:
-                value = wrapper.unguarded(call.func)
-                home = wrapper.outer(value) if value[0] == "outer" else None
-                if home is not None and home is wrapper.parent and home.facts.values[value[1]] == ("param", 0):
-                    yield wrapper, call
+    for wrapper in wrappers(project, fn):
+        for call in wrapper.calls:
+            value = wrapper.unguarded(call.func)
+            home = wrapper.outer(value) if value[0] == "outer" else None
+            if home is not None and home is wrapper.parent and home.facts.values[value[1]] == ("param", 0):
+                yield wrapper, call
 
 
 def class_decorations(project: Project, classes: Iterable[Cls], method: str) -> Iterator[Ref]:
