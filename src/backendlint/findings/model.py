@@ -33,6 +33,10 @@ class Location:
     end_line: int
     end_column: int
 
+    def has_line_of(self, other: Location) -> bool:
+        """Whether the other begins on one of its lines."""
+        return self.path == other.path and self.line <= other.line <= self.end_line
+
 
 @dataclass(frozen=True, slots=True)
 class Step:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from backendlint.facts.model import FileFacts
 from backendlint.findings.model import Hit, Location
 from backendlint.project.schema.alembic import is_revision, read_alembic
-from backendlint.project.schema.apply import apply
+from backendlint.project.schema.apply import apply, bring
 from backendlint.project.schema.ddl import read_script
 from backendlint.project.schema.django_migrations import History, read_django_migrations
 from backendlint.project.schema.django_models import read_django_models
@@ -188,10 +188,9 @@ class Data:
 
     @cached_property
     def _defining(self) -> list[FileFacts]:
-        folders = tuple(
-            folder for file in self._files if is_revision(file) and (folder := chain_of(file.path))[-1:] == "/"
-        )
-        return [file for file in self._files if not (is_revision(file) or file.path.startswith(folders))]
+        revisions = {file.path for file in self._files if is_revision(file)}
+        folders = tuple({folder for path in revisions if (folder := chain_of(path)).endswith("/")})
+        return [file for file in self._files if file.path not in revisions and not file.path.startswith(folders)]
 
     @cached_property
     def attribute_mapped(self) -> Schema:
@@ -323,7 +322,7 @@ class Data:
 
     @cached_property
     def defined(self) -> Schema:
-        """The tables that DDL makes: .sql files and CREATE statements in code, outside of migrations."""
+        """The tables that DDL makes (.sql files and CREATE statements in code, outside of migrations), or code alters."""
         schema = self._sql[1].copy()
         inside = self.migration_paths
         for text in self.texts:
@@ -331,19 +330,11 @@ class Data:
                 continue
             for operation in read_script(text.text, text.dialect, text.location).operations:
                 if not _of_another(schema, operation, text.path):
-                    self._bring(schema, operation)
+                    bring(schema, operation, self.models, self.migrated)
                     apply(schema, operation)
         for name in [name for name, table in schema.tables.items() if "hole_" in name or table.kind == "temporary"]:
             del schema.tables[name]
         return schema
-
-    def _bring(self, schema: Schema, operation: Operation) -> None:
-        """Put a table that code alters, and that models or migrations make, into the schema of what DDL makes."""
-        name = getattr(operation, "table", None)
-        if isinstance(name, str) and name and schema.find(name) is None:
-            known = self.models.find(name) or self.migrated.find(name)
-            if known is not None:
-                schema.add(known.copy())
 
     @cached_property
     def schema(self) -> Schema:

@@ -97,6 +97,15 @@ def _apply_to_parts(schema: Schema, operation: ops.Operation) -> None:
             pass
 
 
+def bring(schema: Schema, operation: ops.Operation, *around: Schema) -> None:
+    """Put the table that an operation is about into the schema, where that lacks it and one of those around has it."""
+    name = getattr(operation, "table", None)
+    if isinstance(name, str) and name and schema.find(name) is None:
+        known = next(filter(None, (other.find(name) for other in around)), None)
+        if known is not None:
+            schema.add(known.copy())
+
+
 def apply_all(schema: Schema, operations: Iterable[ops.Operation]) -> Schema:
     """Play all operations in order, on the schema itself."""
     for operation in operations:

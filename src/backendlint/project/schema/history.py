@@ -10,7 +10,7 @@ from typing import Any
 
 from backendlint.findings.model import Hit, Location, Profile, Step
 from backendlint.project.schema import operations as ops
-from backendlint.project.schema.apply import apply, apply_all
+from backendlint.project.schema.apply import apply, apply_all, bring
 from backendlint.project.schema.ddl import read_script
 from backendlint.project.schema.model import DEFAULT_NAMESPACES, Index, Schema, Table, key_of
 from backendlint.project.schema.revisions import dialect_at
@@ -75,8 +75,8 @@ class Moment:
         place, call = self.operation.location, self.within.location if self.within else None
         if place is None or call is None or self.within is None:
             return place or call or self.migration.location
-        inside = call.path == place.path and call.line < place.line <= call.end_line
-        return call if inside and len(self.within.operations) == 1 else place
+        below = call.has_line_of(place) and call.line != place.line
+        return call if below and len(self.within.operations) == 1 else place
 
     @property
     def profile(self) -> Profile | None:
@@ -242,17 +242,14 @@ def is_migration_path(path: str) -> bool:
     return _MIGRATION_FOLDER.search(f"{folder}/") is not None or name in {"migrations.sql", "migration.sql"}
 
 
-def played(migrations: Sequence[ops.Migration], around: Schema | None = None) -> Schema:
+def played(migrations: Sequence[ops.Migration], *around: Schema) -> Schema:
     """The schema after all of them; tables that they change and do not make are those of the schema `around`, which a file
     beside them describes."""
     schema = Schema()
     for migration in migrations:
         for operation in migration.operations:
-            name = getattr(operation, "table", None)
-            known = around.find(name) if around is not None and isinstance(name, str) and name else None
-            if known is not None and schema.find(known.name) is None:
-                schema.add(known.copy())
-            apply_all(schema, [operation])
+            bring(schema, operation, *around)
+            apply(schema, operation)
     return schema
 
 

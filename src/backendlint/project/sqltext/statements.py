@@ -240,7 +240,7 @@ class Statement:
         place, call, where = self.told_at(part), self._called(), self._executed()
         if place != part:
             related = (*related, Step(part, "this part of the statement"))
-        if where is not None and (where != call or not self._inside(call, part)):
+        if where is not None and (where != call or not call.has_line_of(part)):
             related = (*related, Step(where, "executed here"))
         return Hit(HOLE.sub("...", message), place, related, function=self.function_name(), **more)
 
@@ -248,11 +248,7 @@ class Statement:
         """Where a part of the statement is told: at the call that executes it, or hands it to a helper that does, where the text
         stands in that call on several lines."""
         call = self._called()
-        return call if call is not None and self._inside(call, place) and call.line != place.line else place
-
-    @staticmethod
-    def _inside(call: Location | None, place: Location) -> bool:
-        return call is not None and call.path == place.path and call.line <= place.line <= call.end_line
+        return call if call is not None and call.has_line_of(place) and call.line != place.line else place
 
     def function_name(self) -> str | None:
         """Qualified name of the function it belongs to."""
