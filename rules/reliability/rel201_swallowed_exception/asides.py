@@ -23,7 +23,7 @@ from .places import CHANGES, STORES, WORKS, Place
 
 _REPORTS = frozenset({"log_error", "log_exception", "capture_exception", "capture_message", "notice_error"})
 """What writes an error down, or sends it to who collects them."""
-_ALL = frozenset({"builtins.Exception", "builtins.BaseException"})
+_ALL = ("builtins.Exception", "builtins.BaseException")
 _REPORTING = re.compile(r"_*(log|report)_(error|exception)s?")
 _DECIDED = re.compile(
     r"best[- ]effort|\bfall(s|ing)? back\b|swallow|fail[- ]?(soft|open|silent)|silently|"
@@ -93,8 +93,12 @@ def _is_caught_inside(site: Place) -> bool:
 def _catches_all(fn: Fn) -> bool:
     """Whether all that a function does lies in a `try` that catches everything, and raises nothing again."""
     blocks = fn.facts.blocks
-    ends = [number for number, item in enumerate(blocks) if item.kind == "except" and item.exits != "raise"]
-    ends = [number for number in ends if not caught(fn.facts, number) or _ALL.intersection(caught(fn.facts, number))]
+    ends = [
+        number
+        for number, item in enumerate(blocks)
+        if item.kind == "except" and item.exits != "raise"
+        if any(name in _ALL for name in caught(fn.facts, number) or _ALL)
+    ]
     tried = {number for end in ends for number in below(fn.facts, blocks[end].group)}
     after = {number for end in ends for number in below(fn.facts, end)}
     raised = any(item.block in after for item in fn.facts.raises)

@@ -33,7 +33,7 @@ def check(project: Project, options: Mapping[str, object]) -> Iterator[Hit]:
     styles = by_style(project, project.functions_with("except", "with"), partial(_hits_in, project, options))
     told = partial(here_and_in, after=UNTRACED)
     yield from styles.pop("", ())
-    mails = list(silent_mails(project, project.all_functions()))
+    mails = list(silent_mails(project))
     yield from (hit for hit in mails if hit.profile is not None)
     yield from told_once([hit for hit in mails if hit.profile is None], told, severity=None)
     alone = styles.pop(ALONE, [])

@@ -228,13 +228,9 @@ def _fails_right_below(site: Place) -> bool:
     outer = site.function.blocks[site.tried].parent
     ends = [item for item in site.function.returns if item.block == outer and item.span[:2] > site.facts.span[2:]]
     first = min(ends, key=lambda item: item.span, default=None)
-    between = (block for block in _beneath(site) if first is not None and block.span < first.span)
-    return (
-        first is not None
-        and first.value >= 0
-        and next(between, None) is None
-        and (answers_failure(site, first.value) or tells_failure(site.function, first.value))
-    )
+    if first is None or first.value < 0 or any(block.span < first.span for block in _beneath(site)):
+        return False
+    return answers_failure(site, first.value) or tells_failure(site.function, first.value)
 
 
 def _is_deed(site: Place) -> bool:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 
 from backendlint.api import Call, Fn, Hit, Project, comment_above, for_developers, for_tests
 
@@ -11,22 +11,19 @@ _REPORTS = frozenset({"mail_admins", "mail_managers"})
 """What tells of other failures: it must not get in their way."""
 
 
-def silent_mails(project: Project, functions: Iterable[Fn]) -> Iterator[Hit]:
+def silent_mails(project: Project) -> Iterator[Hit]:
     """Calls that send mail so, and tell nobody where it is not sent."""
-    for fn in functions:
-        for call in fn.calls:
-            if fn.const(call.kwarg(_SWITCH)) is True and _sends(project, fn, call):
-                name = f"`{fn.name}()`" if not fn.is_module else "the module"
-                quiet = (
-                    for_developers(fn.path) or for_tests(project, fn) or comment_above(project, fn.path, call.span.line)
-                )
-                yield Hit(
-                    f"`{_SWITCH}=True` of `{fn.callee_name(call)}()` in {name} drops failures without a trace, so an outage of the "
-                    "mail server looks like mail that was sent; log the failure, or let a task try again.",
-                    fn.location(call.span),
-                    function=fn.fqn,
-                    profile="strict" if quiet else None,
-                )
+    for fn, call in project.graph.calls_with(_SWITCH):
+        if fn.const(call.kwarg(_SWITCH)) is True and _sends(project, fn, call):
+            name = f"`{fn.name}()`" if not fn.is_module else "the module"
+            quiet = for_developers(fn.path) or for_tests(project, fn) or comment_above(project, fn.path, call.span.line)
+            yield Hit(
+                f"`{_SWITCH}=True` of `{fn.callee_name(call)}()` in {name} drops failures without a trace, so an outage of the "
+                "mail server looks like mail that was sent; log the failure, or let a task try again.",
+                fn.location(call.span),
+                function=fn.fqn,
+                profile="strict" if quiet else None,
+            )
 
 
 def _sends(project: Project, fn: Fn, call: Call) -> bool:

@@ -197,31 +197,30 @@ def is_insisted(
         or project.literals.for_trial(fn, item.exc)
     ):
         return False
-    is_answer = made.kind in policy.answer_kinds or has_status(fn, item)
-    told = is_answer or (
-        not any(kind.kind == "infrastructure" for kind in caught)
-        and (is_said(fn, item, handler) or (bool(caught) and not any(map(is_any, caught))))
-    )
-    if policy.chains and not is_said(fn, item, handler):
+    said = is_said(fn, item, handler)
+    if policy.chains and not said:
         return not is_told_on(project, fn, item, handler) and not is_logged(fn, item, handler)
+    is_answer = made.kind in policy.answer_kinds or has_status(fn, item)
+    anything = any(map(is_any, caught))
+    named = bool(caught) and not anything
+    told = is_answer or ((said or named) and not any(kind.kind == "infrastructure" for kind in caught))
     if (told and only_values(project, fn, handler, caught)) or is_refusal(project, caught, policy):
         return False
     if is_answer and (
-        is_logged(fn, item, handler, as_error=any(map(is_any, caught)))
+        is_logged(fn, item, handler, as_error=anything)
         or is_told_on(project, fn, item, handler, whole=True)
         or is_logged_below(project, fn, handler)
-        or (made.kind == "exit" and bool(caught) and not any(map(is_any, caught)))
+        or (made.kind == "exit" and named)
     ):
         return False
     stood_for = [kind for error in caught for kind in meant(project, fn, handler, error)]
     if not stood_for or any(is_broken(project, kind, policy) for kind in stood_for):
         return True
-    answers = is_answer or (is_handler(project, fn) and all(kind.name in project.classes for kind in stood_for))
-    if answers:
+    if is_answer or (is_handler(project, fn) and all(kind.name in project.classes for kind in stood_for)):
         return False
-    if made.name in [kind.name for kind in stood_for] and is_said(fn, item, handler):
+    if said and made.name in [kind.name for kind in stood_for]:
         return False  # the same error in better words
-    if is_said(fn, item, handler) or all(not is_narrow(project, kind, policy) for kind in stood_for):
+    if said or all(not is_narrow(project, kind, policy) for kind in stood_for):
         return True
     return asks_for_several(fn, handler, stood_for) and not is_told_on(project, fn, item, handler)
 
@@ -272,11 +271,7 @@ def is_ended_here(project: Project, fn: Fn, item: Raise, made: ErrorClass) -> bo
 
 def is_refusal(project: Project, caught: list[ErrorClass], policy: Policy) -> bool:
     """Errors whose class says all there is to say of a value: a text that does not parse, a token that is not valid."""
-    return bool(caught) and all(
-        any(fnmatchcase(kind.name, pattern) for pattern in policy.refusals)
-        or inherits_any(project, kind.name, policy.refusals)
-        for kind in caught
-    )
+    return bool(caught) and all(is_one_of(project, kind, policy.refusals) for kind in caught)
 
 
 def is_missing_file(made: ErrorClass, caught: list[ErrorClass]) -> bool:
@@ -297,11 +292,12 @@ def is_handler(project: Project, fn: Fn) -> bool:
 
 def is_narrow(project: Project, error: ErrorClass, policy: Policy) -> bool:
     """Errors of one foreseen sort: a missing key, a value that does not parse."""
-    return (
-        error.kind in policy.narrow_kinds
-        or inherits_any(project, error.name, policy.narrow)
-        or any(fnmatchcase(error.name, pattern) for pattern in policy.narrow)
-    )
+    return error.kind in policy.narrow_kinds or is_one_of(project, error, policy.narrow)
+
+
+def is_one_of(project: Project, error: ErrorClass, names: frozenset[str]) -> bool:
+    """Whether its name is one of these (`*Timeout`), or it inherits from one."""
+    return inherits_any(project, error.name, names) or any(fnmatchcase(error.name, pattern) for pattern in names)
 
 
 def is_any(error: ErrorClass) -> bool:

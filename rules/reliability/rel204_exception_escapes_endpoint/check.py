@@ -11,6 +11,7 @@ from functools import partial
 from backendlint.api import (
     SLIPS,
     BadInput,
+    Call,
     Fn,
     Hit,
     Location,
@@ -115,14 +116,15 @@ def _of_bad_input(project: Project) -> Iterator[Hit]:
     for fqn, routes in project.route_functions.items():
         fn = project.functions[fqn]
         route = next((route for route in routes if route.kind == "http"), None)
-        told: dict[str, list[BadInput]] = {}
-        for item in bad_inputs(project, fn) if route is not None else ():
+        if route is None:
+            continue
+        told: dict[bool, list[BadInput]] = {}
+        for item in bad_inputs(project, fn):
             if not project.error_paths.mapped.covers(fn, "builtins.ValueError" if item.call else item.error):
-                told.setdefault("converted" if item.call else "missing", []).append(item)
+                told.setdefault(item.call is None, []).append(item)
         for first, *others in told.values():
-            assert route is not None
             yield Hit(
-                _of_conversion(fn, first, route.label) if first.call else _of_upload(fn, route.label),
+                _of_conversion(fn, first.call, first.error, route.label) if first.call else _of_upload(fn, route.label),
                 fn.location(first.span),
                 related=tuple(fn.step(item.span, "and here") for item in others[: SHOWN - 1]),
                 function=fqn,
@@ -130,11 +132,10 @@ def _of_bad_input(project: Project) -> Iterator[Hit]:
             )
 
 
-def _of_conversion(fn: Fn, item: BadInput, label: str) -> str:
-    made = fn.callee_name(item.call) if item.call else ""
+def _of_conversion(fn: Fn, call: Call, error: str, label: str) -> str:
     return (
-        f"`{made}()` in the handler `{fn.name}()` of {label} takes what the client sent: any other text "
-        f"raises {item.error.rpartition('.')[2]}, and the client gets a 500 for its own mistake; catch it and answer 400, or let the "
+        f"`{fn.callee_name(call)}()` in the handler `{fn.name}()` of {label} takes what the client sent: any other text "
+        f"raises {error.rpartition('.')[2]}, and the client gets a 500 for its own mistake; catch it and answer 400, or let the "
         "framework convert it."
     )
 

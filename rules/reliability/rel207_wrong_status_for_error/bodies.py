@@ -108,19 +108,19 @@ def _says_aside(fn: Fn, handler: int, given: Given) -> bool:
         pairs = _pairs(fn, vid)
         aside = [item for key, item in pairs if key in _ASIDE]
         rest = [item for key, item in pairs if key not in _ASIDE]
-        nothing = all(_empty(fn, item) or fn.unguarded(item) in _NOTHING for item in rest)
+        nothing = all(_no_data(fn, item) for item in rest)
         if rest and nothing and any(_is_text_of(fn, handler, item) for item in aside):
             return True
     return False
 
 
 def _pairs(fn: Fn, vid: Vid) -> list[tuple[object, Vid]]:
-    """What a dict holds, or a call like `jsonify(rows=rows)` is given, under constants."""
+    """What a dict holds, or a call like `jsonify(rows=rows)` is given, by constant keys; Ellipsis for others (`**` of a call)."""
     value = fn.unguarded(vid) if vid >= 0 else ("",)
     if value[0] == "call":
         call = fn.facts.calls[value[1]]
-        return [] if call.args else [(key, item) for key, item in call.kwargs]
-    return [(fn.const(key), item) for key, item in value[1] if key >= 0] if value[0] == "dict" else []
+        return [] if call.args else list(call.kwargs)
+    return [(fn.const(key), item) for key, item in value[1]] if value[0] == "dict" else []
 
 
 def _complains(fn: Fn, vid: Vid) -> bool:
@@ -155,12 +155,8 @@ def reports(fn: Fn, given: Given) -> bool:
 
 
 def _entries(fn: Fn, vid: Vid) -> list[tuple[object, object]]:
-    """The constants of a dict's keys and values, and of `jsonify(stored=False)`; Ellipsis for others."""
-    value = fn.unguarded(vid) if vid >= 0 else ("",)
-    call = fn.facts.calls[value[1]] if value[0] == "call" else None
-    if call is not None:
-        return [(key, fn.const(item)) for key, item in call.kwargs if key != "**"] if not call.args else []
-    return [(fn.const(key), fn.const(item)) for key, item in value[1]] if value[0] == "dict" else []
+    """The same with the constants that are held; Ellipsis for others."""
+    return [(key, fn.const(item)) for key, item in _pairs(fn, vid) if key != "**"]
 
 
 def _is_text_of(fn: Fn, handler: int, vid: Vid) -> bool:
@@ -194,11 +190,7 @@ def is_fixed(fn: Fn, vid: Vid) -> bool:
 
 def is_empty(fn: Fn, given: Given) -> bool:
     """A body that holds no data at all: `[]`, `{}`, `{"sun": None}`; where it is passed on beside a status, all that is passed."""
-    found = [
-        _empty(fn, vid) or (vid >= 0 and fn.unguarded(vid) in _NOTHING)
-        for vid in given.parts
-        if not isinstance(fn.const(vid), int)
-    ]
+    found = [_no_data(fn, vid) for vid in given.parts if not isinstance(fn.const(vid), int)]
     return bool(found) and all(found)
 
 
@@ -235,5 +227,9 @@ def _empty(fn: Fn, vid: Vid) -> bool:
         return bool(value[1]) and all(_empty(fn, item) for _, item in value[1])
     call = fn.facts.calls[value[1]] if value[0] == "call" else None
     if call is not None and call.kwargs and not call.args and _makes(fn, call):
-        return all(_empty(fn, item) or fn.unguarded(item) in _NOTHING for _, item in call.kwargs)  # `Page(items=[])`
+        return all(_no_data(fn, item) for _, item in call.kwargs)  # `Page(items=[])`
     return value == ("const", None)
+
+
+def _no_data(fn: Fn, vid: Vid) -> bool:
+    return _empty(fn, vid) or (vid >= 0 and fn.unguarded(vid) in _NOTHING)

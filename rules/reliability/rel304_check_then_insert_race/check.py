@@ -13,6 +13,7 @@ from backendlint.api import (
     Hit,
     Project,
     Raced,
+    Vid,
     by_range,
     by_style,
     for_tests,
@@ -198,10 +199,7 @@ def drawn(raced: Raced) -> bool:
 def of_new_row(project: Project, raced: Raced) -> bool:
     """`crate = Crate(...)`, `crate.save()`, `Label.filter(crate=crate).exists()`: nobody else knows of the crate yet."""
     fn = raced.fn
-    steps = (
-        step.call for origin in project.origins.of(fn, raced.check.value) for step in origin.steps if step.fn is fn
-    )
-    for vid in {vid for call in (raced.check, *steps) for vid in call.passed}:
+    for vid in _sought(project, raced):
         value = fn.value(object_root(fn, vid))
         call = fn.facts.calls[value[1]] if value[0] == "call" else None
         refs = project.callees(fn, call) if call is not None else ()
@@ -215,13 +213,16 @@ def of_own_run(project: Project, raced: Raced) -> bool:
     """`def scan(job_id): if not Job.filter(id=job_id).exists(): Job.create(id=job_id)`: the row of the very run that it is told to do."""
     if WORK.isdisjoint(identifier_words(raced.entity.rpartition(".")[2])):
         return False
-    fn = raced.fn
-    steps = (
-        step.call for origin in project.origins.of(fn, raced.check.value) for step in origin.steps if step.fn is fn
-    )
-    given = [fn.unguarded(vid) for call in (raced.check, *steps) for vid in call.passed]
-    names = [fn.facts.params[value[1]].name for value in given if value[0] == "param"]
+    given = [raced.fn.unguarded(vid) for vid in _sought(project, raced)]
+    names = [raced.fn.facts.params[value[1]].name for value in given if value[0] == "param"]
     return any(not WORK.isdisjoint(identifier_words(name)) for name in names)
+
+
+def _sought(project: Project, raced: Raced) -> set[Vid]:
+    """What the function itself gives the check, and the query that it makes for it."""
+    origins = project.origins.of(raced.fn, raced.check.value)
+    steps = (step.call for origin in origins for step in origin.steps if step.fn is raced.fn)
+    return {vid for call in (raced.check, *steps) for vid in call.passed}
 
 
 def of_trail(raced: Raced) -> bool:

@@ -125,14 +125,11 @@ def where(project: Project, site: Site, chain: tuple[Edge, ...]) -> Location:
     fn, call = site.fn, site.call
     around = False
     for edge in own_calls(project, chain):
-        told = around or edge.through is not None or any(fn.unguarded(vid)[0] == "param" for vid in call.passed)
+        handed = edge.through is not None
+        told = around or handed or any(fn.unguarded(vid)[0] == "param" for vid in call.passed)
         if edge.call is None or not told:
             break
-        fn, call, around = (
-            edge.caller,
-            edge.call,
-            edge.through is not None,
-        )  # a closure knows what the function around it does
+        fn, call, around = edge.caller, edge.call, handed  # a closure knows what the function around it does
     above = next((edge for edge in chain if edge.callee is fn), None)
     asked = above is not None and above.call is not None and project.layer(above.caller) != "client"
     if above is not None and asked and is_client(project, fn):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Iterator
 from collections.abc import Set as AbstractSet
 
@@ -15,23 +16,34 @@ DEPTH = 4
 
 def ends_in(project: Project, clocks: Clocks, fn: Fn, times: AbstractSet[Vid]) -> str:
     """ "harm" where local time meets another clock further on, "rows" where it gets into rows; "" as far as is known."""
-    found = [
-        "harm" if clocks.harms(other, vids, local=True) else "rows" if clocks.in_rows(other, vids) else ""
-        for other, vids in _further(project, fn, times, DEPTH)
-    ]
-    return "harm" if "harm" in found else "rows" if "rows" in found else ""
+    in_rows = False
+    for other, vids in _further(project, fn, times):
+        if clocks.harms(other, vids, local=True):
+            return "harm"
+        in_rows = in_rows or clocks.in_rows(other, vids)
+    return "rows" if in_rows else ""
 
 
-def _further(project: Project, fn: Fn, times: AbstractSet[Vid], depth: int) -> Iterator[tuple[Fn, set[Vid]]]:
-    """The functions that get the time, with what holds it in each."""
-    reached: list[tuple[Fn, set[Vid]]] = []
+def _further(project: Project, fn: Fn, times: AbstractSet[Vid]) -> Iterator[tuple[Fn, AbstractSet[Vid]]]:
+    """The functions that get the time, the nearest first, with what holds it in each."""
+    todo, seen = deque([(fn, times, DEPTH)]), set[tuple[str, frozenset[Vid]]]()
+    while todo:
+        at, held, depth = todo.popleft()
+        for other, vids in _next(project, at, held):
+            key = (other.fqn, frozenset(vids))
+            if key not in seen:
+                seen.add(key)
+                yield other, vids
+                if depth > 1:
+                    todo.append((other, vids, depth - 1))
+
+
+def _next(project: Project, fn: Fn, times: AbstractSet[Vid]) -> Iterator[tuple[Fn, set[Vid]]]:
+    """Those that get it from one that has it."""
     if any(back.value in times for back in fn.facts.returns):
-        edges = (edge for edge in project.graph.callers(fn) if edge.kind == "call" and edge.call is not None)
-        reached += [(edge.caller, times_of(edge.caller, edge.call.value)) for edge in edges if edge.call is not None]
-    for call in calls_with(fn, set(times)):
+        for edge in project.graph.callers(fn):
+            if edge.kind == "call" and edge.call is not None:
+                yield edge.caller, times_of(edge.caller, edge.call.value)
+    for call in calls_with(fn, times):
         for target in project.targets(fn, call):
-            reached += [(target, times_of(target, slot)) for slot in slots(fn, call, target, times)]
-    for other, vids in reached:
-        yield other, vids
-        if depth > 1:
-            yield from _further(project, other, vids, depth - 1)
+            yield from ((target, times_of(target, slot)) for slot in slots(fn, call, target, times))

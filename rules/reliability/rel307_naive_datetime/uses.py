@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Set as AbstractSet
+
 from backendlint.api import LOCAL, Call, CallModel, Fn, Project, Value, Vid, argument_of
 
 ANYWHERE = ("second", "microsecond")
@@ -56,20 +58,19 @@ def times_of(fn: Fn, start: Vid, through: tuple[str, ...] = (*SAME, "phi")) -> s
     """The time, also where it was tested, shifted (`now - timedelta(days=30)`) or cut (`now.replace(minute=0)`), or is one
     of several."""
     found, todo = {start}, [start]
-    picks = [call for call in fn.calls if fn.value(call.func) in _PICKS]
+    picks = [call for call in fn.calls if fn.value(call.func) in _PICKS] if "phi" in through else []
     while todo:
         item = todo.pop()
-        picked = {call.value for call in picks if item in call.args} if "phi" in through else set[Vid]()
-        todo += picked - found
-        found |= picked
+        made = {call.value for call in picks if item in call.args}
         for vid in fn.made_of(item):
             value = fn.value(vid)
-            made = {vid} if value[0] in through else set[Vid]()
-            if value[0] == "attr" and value[2] == "replace":
-                cut = [call.value for call in fn.calls if call.func == vid and call.kwarg("tzinfo") < 0]
-                made = {vid, *cut} if cut else made
-            todo += made - found
-            found |= made
+            if value[0] in through:
+                made.add(vid)
+            elif value[0] == "attr" and value[2] == "replace":
+                cut = {call.value for call in fn.calls if call.func == vid and call.kwarg("tzinfo") < 0}
+                made |= {vid} | cut if cut else cut
+        todo += made - found
+        found |= made
     return found
 
 
@@ -93,7 +94,7 @@ def given_zone(fn: Fn, call: Call) -> bool:
     )
 
 
-def calls_with(fn: Fn, times: set[Vid]) -> list[Call]:
+def calls_with(fn: Fn, times: AbstractSet[Vid]) -> list[Call]:
     return [call for call in fn.calls if not times.isdisjoint(call.passed)]
 
 

@@ -9,6 +9,8 @@ from backendlint.api import Call, Fn, Hit, Project, Value, Vid, aliases, identif
 from .words import CONTEXT, LEDGERS, MONEY, NOT_MONEY, is_money, words_of
 
 COUNTS = frozenset(["count", "counts", "num", "number"])
+_MEANT = CONTEXT | LEDGERS | MONEY - {"amount"}
+"""Words around an amount that say it is one of money."""
 
 
 def conversion(project: Project, fn: Fn, call: Call) -> Iterator[Hit]:
@@ -17,8 +19,7 @@ def conversion(project: Project, fn: Fn, call: Call) -> Iterator[Hit]:
         return
     names = [_called(fn, call.args[0]), *(item.name for item in fn.facts.bindings if _product(fn, item.value, call))]
     name = next((item for item in names if is_money(item, "")), "")
-    said = CONTEXT | LEDGERS | MONEY - {"amount"}
-    if name == "amount" and said.isdisjoint(identifier_words(fn.fqn.replace(".", "_"))):
+    if name == "amount" and _MEANT.isdisjoint(identifier_words(fn.fqn.replace(".", "_"))):
         return  # of what?
     used = [
         value

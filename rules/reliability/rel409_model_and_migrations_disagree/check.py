@@ -247,8 +247,8 @@ def _hidden(project: Project, table: Table, column: Column) -> bool:
 
 def _of_library(project: Project, column: Column) -> bool:
     """Whether a library's class of field says by itself if it may be null (`FallbackTextField`), as migrations tell and models need not."""
-    places = [column.location] if column.location is not None else []
-    made = [ref.name for place in places for fn, call in calls_at(project, place) for ref in project.callees(fn, call)]
+    calls = calls_at(project, column.location) if column.location is not None else ()
+    made = (ref.name for fn, call in calls for ref in project.callees(fn, call))
     return any(name.rpartition(".")[2].endswith("Field") and not name.startswith("django.") for name in made)
 
 

@@ -1,7 +1,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from functools import partial
 
 from backendlint.api import (
@@ -102,34 +102,36 @@ def exceptions(project: Project, direct: list[tuple[Fn, Site]], through: list[tu
 def own_statements(project: Project) -> Iterator[Hit]:
     """Services and jobs that change rows by SQL of their own, where nearly all of the same service go through repositories."""
     direct: dict[str, list[tuple[Fn, Call]]] = {}
-    through: dict[str, list[tuple[Fn, Edge]]] = {}
+    others: dict[str, list[Fn]] = {}
     for fn in project.all_functions():
         if project.layer(fn) not in ("service", "task") or fn.is_module:
             continue
         service = project.modules.distribution(fn.path)
         own = (site.call for site in project.effects.direct(fn) if QUERIES.intersection(site.model.effect))
         call = next((item for item in own if CHANGES.match(project.queries.text(fn, item))), None)
-        edge = layered_call(project, fn, "repository") if call is None else None
         if call is not None:
             direct.setdefault(service, []).append((fn, call))
-        elif edge is not None:
-            through.setdefault(service, []).append((fn, edge))
+        else:
+            others.setdefault(service, []).append(fn)
     for service, found in direct.items():
-        usual = through.get(service, [])
-        if len(usual) >= NEARLY_ALL * len(found):
-            example, edge = usual[0]
-            for fn, call in found:
-                if fn.facts.is_async is not edge.callee.facts.is_async:
-                    continue  # a job that waits cannot use what does not
-                yield Hit(
-                    f"`{fn.name}()` changes rows by SQL of its own, although {len(usual)} of the {len(usual) + len(found)} functions of "
-                    "services and jobs that use the database go through a repository; move the statement there.",
-                    fn.location(call.span),
-                    related=(
-                        example.step(edge.span, f"`{example.name}()` calls the repository's `{edge.callee.name}()`"),
+        edges = [edge for fn in others.get(service, ()) if (edge := layered_call(project, fn, ("repository",)))]
+        if len(edges) < NEARLY_ALL * len(found):
+            continue
+        example = edges[0]
+        for fn, call in found:
+            if fn.facts.is_async is not example.callee.facts.is_async:
+                continue  # a job that waits cannot use what does not
+            yield Hit(
+                f"`{fn.name}()` changes rows by SQL of its own, although {len(edges)} of the {len(edges) + len(found)} functions of "
+                "services and jobs that use the database go through a repository; move the statement there.",
+                fn.location(call.span),
+                related=(
+                    example.caller.step(
+                        example.span, f"`{example.caller.name}()` calls the repository's `{example.callee.name}()`"
                     ),
-                    function=fn.fqn,
-                )
+                ),
+                function=fn.fqn,
+            )
 
 
 def writes(site: Site) -> bool:
@@ -189,10 +191,10 @@ def is_probe(project: Project, fn: Fn, site: Site) -> bool:
     )
 
 
-def layered_call(project: Project, fn: Fn, *layers: str) -> Edge | None:
-    """A call of a service or repository (or of one of these layers) that gets to the database."""
+def layered_call(project: Project, fn: Fn, layers: Collection[str] = ("service", "repository")) -> Edge | None:
+    """A call of one of these layers that gets to the database."""
     for edge in project.graph.callees(fn):
-        below = edge.kind == "call" and project.layer(edge.callee) in (layers or ("service", "repository"))
+        below = edge.kind == "call" and project.layer(edge.callee) in layers
         if below and project.effects.has(edge.callee, *QUERIES):
             return edge
     return None
