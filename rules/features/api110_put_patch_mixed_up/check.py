@@ -3,7 +3,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Iterator
 
-from backendlint.api import Call, Cls, Edge, Fn, Hit, Project, Route, Step, Value, aliases, bind, told_once
+from backendlint.api import Call, Cls, Edge, Fn, Hit, Project, Route, Step, Value, aliases, told_once
 
 HABIT = 2
 """More routes than these are told once: that is what the project takes PUT for."""
@@ -190,8 +190,7 @@ def derived(fn: Fn, params: Iterable[int]) -> set[int]:
 
 def parameters_of(edge: Edge, given: set[int]) -> Iterator[int]:
     """The callee's parameters that are given one of the values."""
-    assert edge.call is not None
-    for index, passed in bind(edge.caller, edge.call, edge.callee).items():
+    for index, passed in edge.bound().items():
         if any(vid in given for vid, _ in passed):
             yield index
 

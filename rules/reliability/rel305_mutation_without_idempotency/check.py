@@ -4,7 +4,7 @@ import re
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from backendlint.api import Edge, Fn, Hit, Location, Project, Route, Site, Span, Step, bind, called, identifier_words
+from backendlint.api import Edge, Fn, Hit, Location, Project, Route, Site, Span, Step, called, identifier_words
 
 GIVEN_KEY = re.compile(r"^((request|client)_)?key$|idempot|dedup", re.IGNORECASE)
 """Parameters of a client's method for the key, which callers may leave out."""
@@ -190,7 +190,7 @@ def passed_text(fn: Fn, vid: int, chain: tuple[Edge, ...]) -> str:
         value = fn.unguarded(vid) if vid >= 0 else ("",)
         if value[0] != "param" or edge.call is None:
             break
-        given = bind(edge.caller, edge.call, fn).get(value[1], [])
+        given = edge.bound().get(value[1], [])
         if len(given) != 1 or given[0][1]:
             return ""
         fn, vid = edge.caller, given[0][0]

@@ -357,3 +357,26 @@ def test_what_a_function_is_given_and_runs_is_led_to() -> None:
     ]
     assert project.effects.has(fn(project, "main.inner"), "http")
     assert not project.effects.has(fn(project, "main.not_run"), "http")
+
+
+def test_what_a_runner_hands_on_is_bound_to_what_it_runs() -> None:
+    source = """
+        import pybreaker
+        from concurrent.futures import ThreadPoolExecutor
+        breaker = pybreaker.CircuitBreaker()
+        pool = ThreadPoolExecutor(2)
+        class Gateway:
+            def send(self, path, data=None): ...
+            def ask(self, path):
+                return breaker.call(self.send, path)
+            def later(self, path):
+                pool.submit(self.send, path, data={})
+            def each(self, paths):
+                return list(map(self.send, paths))
+    """
+    project = build(app=source)
+    bound = {edge.caller.name: edge for edge in project.graph.callers(fn(project, "app.Gateway.send"))}
+    for name in ("ask", "later"):
+        given = {index: [bound[name].caller.value(vid) for vid, _ in bound[name].passed(index)] for index in (0, 1)}
+        assert given == {0: [("param", 0)], 1: [("param", 1)]}
+    assert bound["each"].handed < 0

@@ -228,7 +228,7 @@ def sent(project: Project, fn: Fn, vids: list[Vid], depth: int = 3) -> bool:
     if not wanted or fn.fqn in project.route_functions or depth == 0:
         return bool(wanted) and depth > 0
     for edge in project.graph.callers(fn):
-        bound = bind(edge.caller, edge.call, fn) if edge.call is not None else {}
+        bound = edge.bound()
         given = [vid for index in wanted for vid, _ in bound.get(index, ())]
         if given and sent(project, edge.caller, given, depth - 1):
             return True

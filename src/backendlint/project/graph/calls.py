@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, NamedTuple, TypeVar
 from backendlint.facts.model import Call, Span, Vid
 from backendlint.project.entities import Fn, Ref
 from backendlint.project.libraries.model import Arg, CallModel, Param
-from backendlint.project.linking.binding import bind
+from backendlint.project.linking.binding import Bound, as_run, bind
 from backendlint.project.linking.filledin import called_by
 from backendlint.project.linking.variables import variable
 from backendlint.project.loops.loops import block_at
@@ -37,15 +37,25 @@ class Edge(NamedTuple):
     span: Span
     through: Run | None = None
     """The helper of the project's that makes the call for the caller (`breaker.run(load)`): what it catches goes no further."""
+    handed: Vid = -1
+    """The argument that is the callee, where the call is one of a library that runs it with the others: `breaker.call(load, url)`."""
 
     @property
     def block(self) -> int:
         """The caller's block in which it happens."""
         return self.call.block if self.call is not None else block_at(self.caller, self.span)
 
+    def bound(self, ref: Ref | None = None, entries: bool = False) -> Bound:
+        """What the callee is given by its parameters, as `bind` has it, also by what runs it; nothing where there is no call."""
+        if self.call is None:
+            return {}
+        direct = self.kind == "call" and self.handed < 0
+        call = self.call if direct else as_run(self.caller, self.call, self.handed)
+        return bind(self.caller, call, self.callee, ref, entries=entries)
+
     def passed(self, index: int) -> list[tuple[Vid, tuple[str, ...]]]:
-        """What the call passes for a parameter of the callee's, as `bind` has it; nothing where there is no call."""
-        return bind(self.caller, self.call, self.callee).get(index, []) if self.call is not None else []
+        """What the callee is given for one of its parameters."""
+        return self.bound().get(index, [])
 
 
 class Written:
@@ -176,8 +186,8 @@ class CallGraph:
         for word in words:
             yield from self.project.written.calls(word)
 
-    def _add(self, caller: Fn, callee: Fn, call: Call | None, kind: str, span: Span) -> None:
-        self._keep(Edge(caller, callee, call, kind, span))
+    def _add(self, caller: Fn, callee: Fn, call: Call | None, kind: str, span: Span, handed: Vid = -1) -> None:
+        self._keep(Edge(caller, callee, call, kind, span, handed=handed))
 
     def _keep(self, edge: Edge) -> None:
         self.out.setdefault(edge.caller.fqn, []).append(edge)
@@ -237,7 +247,8 @@ class CallGraph:
             ):  # fmt: skip
                 if arg is not None and not (model.wraps is not None and _called(fn, call)):
                     now = kind != "callback" and not model.pure
-                    self._passed(fn, call, arg, kind, now=now, alone=kind == "thread" and not model.wraps)
+                    each = arg is model.calls or model.pure
+                    self._passed(fn, call, arg, kind, now=now, alone=kind == "thread" and not model.wraps, each=each)
 
     def _run_for(self, fn: Fn, made: Call, run: Run) -> None:
         """`breaker.run(load)`, where `run()` is the project's own and calls what it is given."""
@@ -262,23 +273,24 @@ class CallGraph:
             if ref.kind == "func":
                 self._add(fn, self.project.functions[ref.name], call, kind, call.span)
 
-    def _passed(self, fn: Fn, call: Call, arg: Arg, kind: str, *, now: bool = False, alone: bool = False) -> None:
+    def _passed(
+        self, fn: Fn, call: Call, arg: Arg, kind: str, *, now: bool = False, alone: bool = False, each: bool = False
+    ) -> None:
         """A function (or the coroutine of one) that is passed on to be run; `now`: with the arguments that follow it; `alone`: also
-        where none do."""
+        where none do; `each`: with what the library takes out of them (`map`)."""
         for vid in arguments(call, arg):
             value = fn.facts.values[vid]
             if value[0] in ("call", "await"):
                 continue  # a coroutine: the call that makes it is an edge already
             for ref in self.project.refs(fn, vid):
                 if ref.kind == "func":
-                    self._add(fn, self.project.functions[ref.name], call, kind, call.span)
+                    self._add(fn, self.project.functions[ref.name], call, kind, call.span, -1 if each else vid)
                 elif ref.kind == "lib" and now and vid in (call.args if alone else call.args[:-1]):
                     self._handed_on(fn, call, vid, kind)
 
     def _handed_on(self, fn: Fn, call: Call, vid: Vid, kind: str) -> None:
         """`to_thread(requests.get, url)`, `breaker.call(session.post, url, json=x)`: the library's function is called with the rest."""
-        rest = call.args[call.args.index(vid) + 1 :]
-        made = call._replace(func=vid, args=rest, awaited=call.awaited or kind != "call")
+        made = as_run(fn, call, vid)._replace(awaited=call.awaited or kind != "call")
         self._made.append(made)  # what is known of calls is kept by their identity
         self._call(fn, made)
 

@@ -10,7 +10,6 @@ from backendlint.facts.model import Block, Call, Span, Vid
 from backendlint.facts.within import below
 from backendlint.project.entities import Fn
 from backendlint.project.graph.calls import Edge
-from backendlint.project.linking.binding import bind
 from backendlint.project.values.uses import operands
 
 Given = dict[int, object]
@@ -66,7 +65,7 @@ def given(edge: Edge, outer: Given | None = None, there: There | None = None) ->
     if edge.call is None or edge.kind != "call":
         return {}
     found: Given = {}
-    bound = bind(edge.caller, edge.call, edge.callee)
+    bound = edge.bound()
     home = edge.callee.parent
     for index, param in enumerate(edge.callee.facts.params):
         passed = bound.get(index, [])

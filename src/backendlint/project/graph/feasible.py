@@ -14,7 +14,6 @@ from backendlint.project.graph.calls import Edge
 from backendlint.project.graph.certain import Given, OfClass, Present, barred, given
 from backendlint.project.graph.effects import SAME_THREAD, Site, felt
 from backendlint.project.graph.letgo import runs_beside
-from backendlint.project.linking.binding import bind
 from backendlint.project.loops.loops import plain
 from backendlint.project.rows.queries import Query
 
@@ -78,7 +77,7 @@ def _for_addresses(edge: Edge, call: Call) -> bool:
     asked = {number for vid, outcome in tests for number in _address(fn, vid, outcome)}
     if not asked or edge.call is None:
         return False
-    bound = bind(edge.caller, edge.call, fn)
+    bound = edge.bound()
     passed = [vid for number in asked for vid, _ in bound.get(number, [])]
     return not any(_ADDRESS.search(_named(edge.caller, vid)) for vid in passed)
 

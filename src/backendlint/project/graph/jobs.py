@@ -14,7 +14,7 @@ from backendlint.project.graph.calls import Edge, arguments
 from backendlint.project.graph.certain import Given, Present, barred, given, ruled_out
 from backendlint.project.graph.effects import Site
 from backendlint.project.graph.programs import only_by_hand
-from backendlint.project.linking.binding import bind, object_root, receiver
+from backendlint.project.linking.binding import object_root, receiver
 from backendlint.project.linking.decorators import decorations, wrapping_calls
 from backendlint.project.loops.memos import same
 from backendlint.project.rows.lost import stored_in
@@ -338,7 +338,7 @@ def _place(site: Site, edges: tuple[Edge, ...]) -> tuple[Fn, Call]:
         told = {index for vid in given for index in _told(fn, vid) if fn.cls is None or index}
         if not told or edge.call is None:
             break
-        bound = bind(edge.caller, edge.call, fn)
+        bound = edge.bound()
         given = [vid for index in told for vid, part in bound.get(index, ()) if not part]
         fn, call = edge.caller, edge.call
     return fn, call

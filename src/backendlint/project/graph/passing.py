@@ -7,7 +7,6 @@ from collections.abc import Callable, Iterable, Sequence
 from backendlint.facts.model import Call, Vid
 from backendlint.project.entities import Fn
 from backendlint.project.graph.calls import Edge
-from backendlint.project.linking.binding import bind
 from backendlint.project.rows.queries import Query
 from backendlint.project.values.uses import made_of
 
@@ -65,7 +64,7 @@ def _received(edge: Edge, given: Callable[[Vid], bool]) -> set[int]:
     if edge.call is None:
         objects = read_from(edge)
         return {0} if not objects or any(map(given, objects)) else set()
-    bound = bind(edge.caller, edge.call, edge.callee)
+    bound = edge.bound()
     return {slot for slot, items in bound.items() if any(given(vid) for vid, _ in items)}
 
 

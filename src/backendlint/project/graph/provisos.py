@@ -9,7 +9,7 @@ from backendlint.facts.model import Span, Value, Vid
 from backendlint.facts.within import below
 from backendlint.project.entities import Fn
 from backendlint.project.graph.calls import Edge
-from backendlint.project.linking.binding import Bound, bind, unchanged
+from backendlint.project.linking.binding import Bound, unchanged
 from backendlint.project.linking.fieldvalues import field_of, is_field
 
 if TYPE_CHECKING:
@@ -161,7 +161,7 @@ class Provisos:
         """What a call asks of the caller's own parameters for them to hold; None where its arguments rule them out."""
         if not provisos or edge.call is None or edge.call.open_ended:
             return _NONE
-        bound = bind(edge.caller, edge.call, edge.callee)
+        bound = edge.bound()
         found: set[Proviso] = set()
         for item in provisos:
             subject = _single(bound, item.param)

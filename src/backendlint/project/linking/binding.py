@@ -71,19 +71,21 @@ def handed_back(fn: Fn, call: Call, callee: Fn, returned: Vid) -> list[Vid]:
     return [vid for vid, part in passed if not part]
 
 
-def as_run(fn: Fn, call: Call, skip: int) -> Call:
-    """The call with what the function itself is given that it runs later: `job.apply_async(args=[1], kwargs={"a": 2})`,
-    `Thread(target=job, args=(1,))`; without the leading `skip` arguments, among which the function may be."""
+def as_run(fn: Fn, call: Call, handed: Vid = -1) -> Call:
+    """The call of the function that a call runs, now or later, with what that is given: `job.apply_async(args=[1], kwargs={"a": 2})`;
+    `handed` is the argument by which the function is handed over (`breaker.call(load, url)`, `Thread(target=job, args=(1,))`)."""
     args, kwargs = call.kwarg("args"), call.kwarg("kwargs")
-    rest = call.args[skip:]
+    rest = call.args[call.args.index(handed) + 1 :] if handed in call.args else call.args
+    func = handed if handed >= 0 else call.func
     if fn.callee_name(call) == "apply_async" and args < 0 and rest:
         args, kwargs, rest = rest[0], rest[1] if len(rest) > 1 else kwargs, ()
     packed = fn.unguarded(args) if args >= 0 else ("unknown",)
     named = fn.unguarded(kwargs) if kwargs >= 0 else ("unknown",)
     if packed[0] not in ("tuple", "list") and named[0] != "dict":
-        return call._replace(args=rest)
+        return call._replace(func=func, args=rest)
     keys = [(fn.const(key) if key >= 0 else "**", vid) for key, vid in named[1]] if named[0] == "dict" else []
     return call._replace(
+        func=func,
         args=(*rest, *(packed[1] if packed[0] in ("tuple", "list") else ())),
         kwargs=tuple((key, vid) for key, vid in keys if isinstance(key, str)),
     )

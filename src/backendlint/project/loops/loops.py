@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING
 
 from backendlint.facts.model import Block, Call, Return, Span, Value, Vid
 from backendlint.project.entities import Fn, Refs
-from backendlint.project.linking.binding import bind
 from backendlint.project.values.configured import configured
 from backendlint.project.values.uses import made_of
 
@@ -194,7 +193,7 @@ def _few_handed(project: Project, fn: Fn, slot: int, depth: int) -> bool:
 
 
 def _few_passed(project: Project, edge: Edge, call: Call, slot: int, depth: int) -> bool:
-    fn, bound = edge.caller, bind(edge.caller, call, edge.callee)
+    fn, bound = edge.caller, edge.bound()
     default, home = edge.callee.facts.params[slot].default, edge.callee.parent
     if slot not in bound and default >= 0 and home is not None and not call.open_ended:
         return home.const(default) is None or _constants(home, default)

@@ -9,7 +9,7 @@ from backendlint.facts.model import Call, Span, Vid
 from backendlint.findings.model import Location, Step
 from backendlint.project.entities import Cls, Fn, Refs
 from backendlint.project.graph.calls import Edge
-from backendlint.project.linking.binding import bind, unchanged
+from backendlint.project.linking.binding import unchanged
 from backendlint.project.loops.chosenfields import Chosen, chosen
 from backendlint.project.loops.loops import block_at, few, loops_around
 from backendlint.project.loops.viewrows import narrows
@@ -97,7 +97,7 @@ def _handed(project: Project, fn: Fn, call: Call) -> Iterator[Serialized]:
     for edge in project.graph.callers(fn):
         if edge.kind != "call" or edge.call is None:
             continue
-        bound = bind(edge.caller, edge.call, fn)
+        bound = edge.bound()
         passed = [[vid for vid, part in bound.get(index, ()) if not part] for index in (made[1], rows[1])]
         if all(len(vids) == 1 for vids in passed):
             place = edge.caller.location(edge.call.span)

@@ -9,7 +9,6 @@ from backendlint.facts.model import Call, Vid
 from backendlint.findings.model import Location
 from backendlint.project.entities import Fn
 from backendlint.project.graph.calls import Edge
-from backendlint.project.linking.binding import bind
 
 if TYPE_CHECKING:
     from backendlint.project.model import Project
@@ -56,7 +55,7 @@ def _passed(edge: Edge, taker: Taker, index: int, params: int) -> Taker | None:
     """The caller's call as a taker of what it passes."""
     if edge.call is None or edge.kind not in {"call", "thread", "spawn"}:
         return None
-    bound = bind(edge.caller, edge.call, taker.fn, None)
+    bound = edge.bound()
     whole = [vid for vid, part in bound.get(index, ()) if not part]
     if len(whole) != 1:
         return None

@@ -10,12 +10,12 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from backendlint.facts.model import Call, Vid
 from backendlint.findings.model import Location, Step
-from backendlint.project.entities import Cls, Fn, Ref
+from backendlint.project.entities import Cls, Fn
 from backendlint.project.errors.loglines import LogLines
 from backendlint.project.graph.calls import Edge
 from backendlint.project.graph.certain import Given, Present, given, ruled_out
 from backendlint.project.libraries.model import AttributeModel
-from backendlint.project.linking.binding import as_run, below, bind, receiver
+from backendlint.project.linking.binding import below, receiver
 from backendlint.project.linking.variables import variable
 from backendlint.project.routes.params import within_segment
 from backendlint.project.taint import labels as lb
@@ -438,26 +438,11 @@ class Taint:
         """The values that an edge's call passes, by the callee's parameter."""
         known = self._bound.get(id(edge))
         if known is None:
-            known = self._bound[id(edge)] = self._bind(edge)
+            assert edge.call is not None
+            refs = self.project.callees(edge.caller, edge.call)
+            ref = next((item for item in refs if edge.callee.fqn.startswith(item.name)), None)
+            known = self._bound[id(edge)] = edge.bound(ref, entries=True)
         return known
-
-    def _bind(self, edge: Edge) -> dict[int, list[tuple[Vid, Path]]]:
-        assert edge.call is not None
-        refs = self.project.callees(edge.caller, edge.call)
-        handed = edge.kind == "call" and bool(refs) and all(map(_runs, refs))  # `breaker.call(load, url)`
-        if handed or edge.kind in ("thread", "callback", "task", "spawn"):
-            call = as_run(edge.caller, edge.call, self._passed_at(edge))
-            return bind(edge.caller, call, edge.callee, None, entries=True)
-        ref = next((item for item in refs if edge.callee.fqn.startswith(item.name)), None)
-        return bind(edge.caller, edge.call, edge.callee, ref, entries=True)
-
-    def _passed_at(self, edge: Edge) -> int:
-        """How many positional arguments come before those of the function that is passed on."""
-        assert edge.call is not None
-        for position, vid in enumerate(edge.call.args):
-            if any(ref.name == edge.callee.fqn for ref in self.project.refs(edge.caller, vid)):
-                return position + 1
-        return 0
 
     def takes_extra(self, cls: Cls) -> bool:
         """Whether objects of a schema keep fields that it does not declare."""
@@ -474,11 +459,6 @@ class Taint:
         site = flow.site
         steps.append(site.fn.step(site.call.span, _arrival(site)))
         return tuple(step for i, step in enumerate(steps) if i == 0 or step != steps[i - 1])
-
-
-def _runs(ref: Ref) -> bool:
-    """What of a library calls a function with the arguments that follow it; `map` and its like go through them."""
-    return ref.kind == "lib" and not ref.name.startswith(("builtins.", "itertools.", "functools."))
 
 
 def _walked(trail: Trail | None) -> Iterator[Trail]:

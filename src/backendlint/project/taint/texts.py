@@ -13,7 +13,6 @@ from typing import TYPE_CHECKING, NamedTuple
 from backendlint.facts.model import Call, Span, Value, Vid
 from backendlint.findings.model import Location
 from backendlint.project.entities import Fn
-from backendlint.project.linking.binding import bind
 from backendlint.project.taint.labels import HIDDEN
 from backendlint.project.taint.naming import identifier_words, names_key
 from backendlint.project.taint.sinks import SinkSite
@@ -97,7 +96,7 @@ class Finder:
         for edge in self.project.graph.callers(fn)[: CALLERS if depth < DEPTH else ALL_CALLERS] if depth else []:
             if edge.call is None or edge.kind not in ("call", "spawn"):
                 continue
-            for passed, path in bind(edge.caller, edge.call, fn, None).get(index, ()):
+            for passed, path in edge.bound().get(index, ()):
                 if not path:
                     yield from self.built(edge.caller, passed, edge.span, depth - 1)
 
@@ -290,8 +289,7 @@ class Finder:
         if default >= 0 and fn.parent is not None and not self._closed(fn.parent, default, kind, 3):
             return False
         for edge in edges:
-            assert edge.call is not None
-            for passed, path in bind(edge.caller, edge.call, fn, None).get(index, ()):
+            for passed, path in edge.bound().get(index, ()):
                 if path or not self._closed(edge.caller, passed, kind, min(depth - 2, 4)):
                     return False
         return True
