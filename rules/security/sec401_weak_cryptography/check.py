@@ -20,6 +20,7 @@ from backendlint.api import (
     for_development,
     functions_in,
     here_and_in,
+    ingredients,
     lines_of,
     object_root,
     unchanged,
@@ -144,12 +145,9 @@ def first_of_file(project: Project, hit: Hit) -> Hit:
 
 def names_a_file(fn: Fn, call: Call) -> bool:
     """`os.path.join(folder, "." + md5(key).hexdigest())`: the digest is a name, and proves nothing."""
-    todo = [call.value]
-    for vid in todo:
-        made = {vid, *fn.made_of(vid), *(item.value for item in fn.calls if fn.value(item.func)[1:2] == (vid,))}
-        todo += [item for item in (*made, *fn.results_of(vid)) if item not in todo]
-    held = set(todo)
-    return any(held.intersection(item.args) and PATHS.fullmatch(fn.dotted(item.func)) for item in fn.calls)
+    return any(
+        PATHS.fullmatch(fn.dotted(item.func)) and call.value in ingredients(fn.facts, item.args) for item in fn.calls
+    )
 
 
 def first_of(places: Collection[Location], hit: Hit, others: str, before: str) -> Hit:
@@ -270,11 +268,9 @@ def last_name(fn: Fn, vid: Vid) -> str:
 
 def hands_on(project: Project, fn: Fn, call: Call, depth: int) -> bool:
     """Whether the function that is called gives the option to a request."""
-    called = (ref.name for vid in call.args for ref in project.refs(fn, vid) if ref.kind == "lib")
-    models = (project.libraries.call(name) for name in called)  # `breaker.call(session.get, url, verify=False)`
-    if any(model is not None and "http" in model.effect for model in models):
-        return True
-    for target in (*project.targets(fn, call), *handed(project, fn, call)):
+    if any("http" in site.model.effect for site in project.effects.handed(fn, call)):
+        return True  # `breaker.call(session.get, url, verify=False)`
+    for target in project.graph.run_by(fn, call):
         for inner in target.calls:
             if not any(given(target, key, vid) for key, vid in inner.kwargs):
                 continue
@@ -283,12 +279,6 @@ def hands_on(project: Project, fn: Fn, call: Call, depth: int) -> bool:
             if depth and hands_on(project, target, inner, depth - 1):
                 return True
     return False
-
-
-def handed(project: Project, fn: Fn, call: Call) -> Iterator[Fn]:
-    """`self._breaker.call(self._send, path, **options)`: what a helper of the project's is given to call."""
-    refs = (ref for vid in call.args if project.targets(fn, call) for ref in project.refs(fn, vid))
-    yield from (project.functions[ref.name] for ref in refs if ref.kind == "func")
 
 
 def given(fn: Fn, key: str, vid: Vid) -> bool:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, NamedTuple
 
 from backendlint.facts.model import Call
@@ -115,6 +115,10 @@ class Effects:
             steps.append(Step(site.fn.location(site.call.span), f"{effect}: {site.model.name}"))
         return tuple(steps)
 
+    def handed(self, fn: Fn, call: Call) -> Sequence[Site]:
+        """Library functions that a call is given to run."""
+        return self._handed.get((fn.fqn, call.value), ())
+
     def call_effects(self, fn: Fn, call: Call) -> set[str]:
         """Effects of one call: by its library model, or through the project functions that it runs."""
         found: set[str] = set()
@@ -122,7 +126,7 @@ class Effects:
             found.update(model.effect)
             if waits(model) and not call.awaited:
                 found.add(BLOCKING)
-        for site in self._handed.get((fn.fqn, call.value), ()):
+        for site in self.handed(fn, call):
             if call.awaited or not site.call.awaited:  # else a thread does it, for which nobody waits here
                 found.update(site.model.effect)
                 found.update((BLOCKING,) if waits(site.model) and not site.call.awaited else ())
