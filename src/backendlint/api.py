@@ -134,6 +134,7 @@ from backendlint.project.sqltext.orm import Use as ColumnUse
 from backendlint.project.sqltext.statements import Statement as SqlStatement
 from backendlint.project.taint import Flow, Origin
 from backendlint.project.taint.evident import evident
+from backendlint.project.taint.labels import PUT_IN
 from backendlint.project.taint.naming import asks_to_show, identifier_words, names_key, place_words, sensitive, snake
 from backendlint.project.taint.report import advice_hits, flow_hit, flow_hits, place_flows
 from backendlint.project.taint.sinks import sink_arguments
@@ -179,6 +180,7 @@ __all__ = [
     "FEW",
     "HEADER",
     "LOCAL",
+    "PUT_IN",
     "RUNNING",
     "SAFE",
     "SERVING",

@@ -7,6 +7,7 @@ from dataclasses import replace
 from typing import Any
 
 from backendlint.api import (
+    PUT_IN,
     Call,
     Flow,
     Fn,
@@ -40,9 +41,6 @@ TOO_SHORT = frozenset({"key", "token"})
 FEW_OF_ONE = 2
 FAR = 3
 """Helpers through which an address is followed to those who write it."""
-
-
-USERINFO = ("requests.", "httpx.", "aiohttp.")
 PASSWORD = re.compile(r"(^|_)(password|passwd|passphrase)$", re.IGNORECASE)
 SETTINGS = re.compile(r"_?(settings|config|conf|cfg)")
 SHOWN = frozenset({"PUBLIC", "PUBLISHABLE", "SITE"})
@@ -52,7 +50,7 @@ SHOWN = frozenset({"PUBLIC", "PUBLISHABLE", "SITE"})
 def check(project: Project, options: Mapping[str, Any]) -> Iterator[Hit]:
     """A client that sends its key so does it in each of its requests: of one secret, a file is told once."""
     styles: dict[tuple[str, str], list[Hit]] = {}
-    for hit, name in hits(project, tuple(options["only_in_query"])):
+    for hit, name in hits(project, tuple(options["only_in_query"]), frozenset(options["userinfo_as_header"])):
         if hit.profile == "strict":
             yield hit
         else:
@@ -70,7 +68,7 @@ def all_over(hit: Hit, others: str) -> str:
     return f"{hit.message} So do other requests, in {others}."
 
 
-def hits(project: Project, only_there: tuple[str, ...]) -> Iterator[tuple[Hit, str]]:
+def hits(project: Project, only_there: tuple[str, ...], as_header: frozenset[str]) -> Iterator[tuple[Hit, str]]:
     """Each place, with the name of the secret."""
     known = set()
     doubtful = []
@@ -83,7 +81,7 @@ def hits(project: Project, only_there: tuple[str, ...]) -> Iterator[tuple[Hit, s
         if identifier_words(name)[:1] == ("url",):
             continue  # `url_token`: made to stand there
         meant = (
-            is_userinfo(flow)
+            is_userinfo(flow, as_header)
             or is_resource(flow, name)
             or is_taken_there_only(flow, name, only_there)
             or sent_in_query(project, flow)
@@ -112,7 +110,7 @@ def hits(project: Project, only_there: tuple[str, ...]) -> Iterator[tuple[Hit, s
 
 def put_in(hit: Hit) -> Location | None:
     """Where the secret is put into the text that the URL is made of, in the file that asks: there it can be left out."""
-    built = (step.location for step in hit.flow if step.message == "becomes part of a string")
+    built = (step.location for step in hit.flow if step.message == PUT_IN)
     return next((place for place in built if place.path == hit.location.path), None)
 
 
@@ -188,9 +186,9 @@ def is_taken_there_only(flow: Flow, name: str, hosts: tuple[str, ...]) -> bool:
     ) or in_path(fn, name)
 
 
-def is_userinfo(flow: Flow) -> bool:
+def is_userinfo(flow: Flow, as_header: frozenset[str]) -> bool:
     """`f"http://{USER}:{PASSWORD}@{HOST}/"`, given to a client that sends it as a header: only what prints the URL shows it."""
-    if not flow.site.model.name.startswith(USERINFO):
+    if flow.site.model.name.partition(".")[0] not in as_header:
         return False
     fn = flow.site.fn
     made = ingredients(fn.facts, (flow.site.vid,))

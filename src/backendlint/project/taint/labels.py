@@ -34,13 +34,15 @@ ONE_SLASH = "does not begin with two"
 """Two halves of a test: a text for which both hold names a place on this host."""
 
 
-TEXT = "is a text"
-"""Of a parameter, on the way behind `isinstance(x, str)`: a list that a caller passes does not go it."""
 NO_TEXT = "is no text"
 NO_PARTS = "is neither a list nor a dict"
 """And two: what was sent is a number then, true, false or nothing."""
 _NEITHER = frozenset({NO_TEXT, NO_PARTS})
 DOUBLED = "its quotes are doubled"
+TEXT = "is a text"
+"""Of a parameter, on the way behind `isinstance(x, str)`: a list that a caller passes does not go it."""
+PUT_IN = "becomes part of a string"
+"""What a step says where a value is put into a text."""
 
 
 UPLOAD = "upload"

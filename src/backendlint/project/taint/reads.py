@@ -239,7 +239,7 @@ class Reader:
 
     def _fmt(self, fn: Fn, vid: Vid, value: Value, _path: Path) -> Labels:
         found = lb.clear(lb.merge(self.urls.parts(fn, value[2])), ("nosql",))
-        return lb.step(found, fn.fqn, fn.facts.span_of(vid), "becomes part of a string") if found else found
+        return lb.step(found, fn.fqn, fn.facts.span_of(vid), lb.PUT_IN) if found else found
 
     def _conv(self, fn: Fn, _vid: Vid, value: Value, _path: Path) -> Labels:
         if value[2][-1:] in _NUMERIC_SPEC and value[2][:1] in "%:":
