@@ -94,9 +94,15 @@ def shown(fn: Fn, call: Call) -> tuple[object, ...]:
     """What a call says of a cookie, but its value."""
     if not fn.callee_name(call).startswith("set_") or "cookie" not in fn.callee_name(call):
         return ()
-    key = call.kwarg("key") if call.kwarg("key") >= 0 else call.args[0] if call.args else -1
+    key = given(call, "key", 0)
     name = fn.const(key) if key >= 0 else ...
     return () if name is ... else (name, *(fn.const(vid) for vid in flags(call)))
+
+
+def given(call: Call, key: str, position: int) -> Vid:
+    """What `set_cookie(key, value)` is given for a parameter, or -1."""
+    found = call.kwarg(key)
+    return call.args[position] if found < 0 and position < len(call.args) else found
 
 
 def flags(call: Call) -> list[Vid]:
@@ -123,9 +129,9 @@ def may_have_both(fn: Fn, call: Call) -> bool:
 def is_alike_for_all(fn: Fn, call: Call) -> bool:
     """`set_cookie("remember_me", "on")`, `set_cookie("session_public_key", public_key)`: a switch tells nobody from others, and
     what is public proves nothing."""
-    value = call.kwarg("value") if call.kwarg("value") >= 0 else call.args[1] if len(call.args) > 1 else -1
-    key = call.kwarg("key") if call.kwarg("key") >= 0 else call.args[0] if call.args else -1
-    named = [name_of_value(fn, vid) if fn.const(vid) is ... else str(fn.const(vid)) for vid in (key, value) if vid >= 0]
+    value = given(call, "value", 1)
+    both = (vid for vid in (given(call, "key", 0), value) if vid >= 0)
+    named = [name_of_value(fn, vid) if fn.const(vid) is ... else str(fn.const(vid)) for vid in both]
     public = any(set(identifier_words(name)) >= PUBLIC for name in named)
     return public or (value >= 0 and str(fn.const(value)).lower() in SWITCHES)
 
