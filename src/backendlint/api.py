@@ -160,6 +160,7 @@ from backendlint.project.waiting.sums import Part, Sum, duration, terms
 from backendlint.project.waiting.trials import tries_out
 from backendlint.project.waiting.wait import Wait
 from backendlint.project.web.answers import Answer, answers, refusals
+from backendlint.project.web.attempts import forms_of, limited_inside
 from backendlint.project.web.credentials import HEADER, SESSION
 from backendlint.project.web.requests import (
     derived,
@@ -312,6 +313,7 @@ __all__ = [
     "for_developers",
     "for_development",
     "for_tests",
+    "forms_of",
     "functions_in",
     "given",
     "grows",
@@ -339,6 +341,7 @@ __all__ = [
     "kept",
     "known_shape",
     "left_to_worker",
+    "limited_inside",
     "lines_of",
     "listed",
     "locks_rows",

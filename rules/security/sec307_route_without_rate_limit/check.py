@@ -14,6 +14,7 @@ from backendlint.api import (
     Route,
     Step,
     Vid,
+    limited_inside,
     name_of_value,
     request_reads,
     snake,
@@ -71,7 +72,7 @@ def check(project: Project) -> Iterator[Hit]:
         if not counts or project.access.rate_limits(route):
             continue
         if (is_sign_in(route) or tries_password(project, route)) and not project.access.guarded(route):
-            if project.access.limits_inside(route):
+            if limited_inside(project, route):
                 continue
             if takes_signed(project, route):
                 continue

@@ -19,8 +19,6 @@ from backendlint.project.routes import Route, status_of
 from backendlint.project.web.anonymous import (
     asks_for,
     by_list,
-    counts_attempts,
-    forms_made,
     identities,
     is_foreign,
     is_lenient,
@@ -33,7 +31,6 @@ from backendlint.project.web.anonymous import (
     limits_that_hold,
     lists_none,
     lists_own,
-    of_its_form,
     open_to_read,
     raised_at_strangers,
     screens,
@@ -128,22 +125,6 @@ class Access:
     def rate_limits(self, route: Route) -> tuple[str, ...]:
         """Names of what limits how often the route can be called."""
         return limits_that_hold(self.project, route, self._of(route).get(LIMIT, ()))
-
-    def limits_inside(self, route: Route) -> bool:
-        """Whether attempts are limited below the handler: in a helper, a form or a service."""
-        todo = [(fn, 0) for fn in (route.handler, *of_its_form(self.project, route)) if fn is not None]
-        seen: set[str] = set()
-        while todo:
-            fn, depth = todo.pop()
-            if fn.fqn in seen:
-                continue
-            seen.add(fn.fqn)
-            if counts_attempts(self.project, fn):
-                return True
-            if depth < DEPTH:
-                todo.extend((edge.callee, depth + 1) for edge in self.project.graph.callees(fn) if edge.kind == "call")
-                todo.extend((method, depth + 1) for method in forms_made(self.project, fn))
-        return False
 
     def exempt(self, route: Route) -> bool:
         """Whether the code says that anybody may call it."""

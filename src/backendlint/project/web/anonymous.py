@@ -20,14 +20,6 @@ if TYPE_CHECKING:
 SIGNED_IN = {"is_authenticated": True, "is_anonymous": False}
 """The attributes (of Django's and Flask-Login's users) that tell, and what they say of those who have signed in."""
 REFUSED = (401, 403)
-_FORMS = frozenset({"form_class", "serializer_class", "authentication_form"})
-_CALLED_BACK = frozenset({"form_invalid", "form_valid", "dispatch", "post", "initial", "setup"})
-"""Methods of views through which the framework goes."""
-_ATTEMPTS = re.compile(
-    r"rate_?limit|throttl|limiter|token_?bucket|lock_?out|is_locked|(failed|login|max|password)_?\w*(attempt|failure|tries)|(log|sign)_?ins?_?limit|too_?many",
-    re.IGNORECASE,
-)
-_NAMED = ("name", "attr", "const")
 _OPEN_TO_READ = re.compile(r"Or(Anon(ymous)?)?ReadOnly$|^ReadOnly(Permission)?s?$")
 """Permissions by whose names anybody may read."""
 _LEAVES = ("return", "raise")
@@ -114,62 +106,6 @@ def _set_to(project: Project, cls: Cls | None, name: str) -> Value:
     """The value of an attribute of a view, its own or of the nearest of its bases that has one."""
     found = project.hierarchy.attribute(cls, name) if cls is not None else None
     return found[0].value(found[1]) if found is not None else ("",)
-
-
-def of_its_form(project: Project, route: Route) -> Iterator[Fn]:
-    """Methods of the form or serializer that a view class or its registration names, which the framework makes and asks, and
-    of the view that it calls back (`form_invalid`)."""
-    owners = [*project.hierarchy.mro(route.cls)] if route.cls is not None else []
-    named = [
-        (cls.owner, cls.facts.attributes[name]) for cls in owners for name in _FORMS.intersection(cls.facts.attributes)
-    ]
-    for home, vid in (*named, *_registered_with(route)):
-        for ref in project.refs(home, vid):
-            form = project.classes.get(ref.name) if ref.kind == "class" else None
-            for part in project.hierarchy.mro(form) if form is not None else ():
-                yield from part.methods.values()
-    yield from (method for cls in owners for name, method in cls.methods.items() if name in _CALLED_BACK)
-
-
-def _registered_with(route: Route) -> Iterator[tuple[Fn, Vid]]:
-    """`path("login/", LoginView.as_view(authentication_form=LockingForm))`."""
-    fn, call = route.entry.fn, route.entry.call
-    for vid in call.passed if call is not None else ():
-        value = fn.unguarded(vid)
-        made = fn.calls[value[1]] if value[0] == "call" else None
-        while made is not None and fn.callee_name(made) != "as_view" and made.args:  # `csrf_exempt(View.as_view())`
-            inner = fn.unguarded(made.args[0])
-            made = fn.calls[inner[1]] if inner[0] == "call" else None
-        if made is not None:
-            yield from ((fn, item) for key, item in made.kwargs if key in _FORMS)
-
-
-def forms_made(project: Project, fn: Fn) -> Iterator[Fn]:
-    """Methods of forms and schemas that a function makes."""
-    for call in fn.facts.calls:
-        for ref in project.callees(fn, call):
-            cls = project.classes.get(ref.name) if ref.kind == "class" else None
-            if cls is not None and project.hierarchy.role(cls) in ("form", "serializer", "schema"):
-                yield from cls.methods.values()
-
-
-def counts_attempts(project: Project, fn: Fn) -> bool:
-    """By the names that it uses, or by its answer: 429 Too Many Requests."""
-    values = fn.facts.values
-    named = [(vid, str(v[-1] if v[0] == "attr" else v[1])) for vid, v in enumerate(values) if v[0] in _NAMED]
-    if ("const", 429) in values or any(map(_ATTEMPTS.search, (fn.name, *(item.name for item in fn.facts.bindings)))):
-        return True
-    return any(_ATTEMPTS.search(name) and not _is_record(project, fn, vid) for vid, name in named)
-
-
-def _is_record(project: Project, fn: Fn, vid: Vid) -> bool:
-    """A class that only holds what somebody has sent (`LoginAttempt(username, password)`): nothing is counted in it."""
-    refs = project.refs(fn, vid) if fn.value(vid)[0] != "const" else ()
-    classes = [project.classes[ref.name] for ref in refs if ref.kind == "class" and ref.name in project.classes]
-    return bool(classes) and all(
-        project.hierarchy.role(cls) == "schema" or not (cls.methods or project.hierarchy.library_bases(cls))
-        for cls in classes
-    )
 
 
 def is_lenient(project: Project, route: Route, ref: Ref) -> bool:
