@@ -75,7 +75,7 @@ class Definitions(Expressions):
             parent=self.index,
             cls=self.class_prefix,
             is_async=is_async,
-            is_generator=self.file.source.may_yield and traits(body).is_generator,
+            is_generator=self.file.source.may_yield(span) and traits(body).is_generator,
             span=span,
             header=header,
         )

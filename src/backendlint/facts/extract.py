@@ -40,6 +40,7 @@ def extract(
         sys.setrecursionlimit(limit)
     if "backendlint" in text:
         facts.comments = comments(text)
+        facts.statement_lines = statement_lines(tree)
     return facts
 
 
@@ -59,7 +60,6 @@ def _read(tree: ast.Module, text: str, facts: FileFacts, leaving: frozenset[str]
     facts.names = dict(flow.env)
     _read_pending(flow)
     facts.exports = _exports(facts)
-    facts.statement_lines = statement_lines(tree)
 
 
 def _module_function(tree: ast.Module, text: str) -> FunctionFacts:
@@ -101,7 +101,7 @@ def _read_function(
     if isinstance(node, ast.Lambda):
         flow.body([ast.copy_location(ast.Return(value=node.body), node.body)])
         return
-    if flow.file.source.may_declare:
+    if flow.file.source.may_declare(function.span):
         flow.globals_declared = traits(node.body).globals
     flow.body(node.body)
     function.blocks[0] = function.blocks[0]._replace(exits=flow.last_exit if flow.dead else "")

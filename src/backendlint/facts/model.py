@@ -291,7 +291,7 @@ class FileFacts:
     """`__all__` where it is a constant."""
     comments: list[Comment] = field(default_factory=list)
     statement_lines: dict[int, int] = field(default_factory=dict)
-    """First line to last line of statements that span several lines (for suppressions)."""
+    """First line to last line of statements that span several lines, in files with comments for us (suppressions)."""
     docstring: str = ""
     problems: list[tuple[str, str, int, int]] = field(default_factory=list)
     """(kind, message, line, column) of what could not be read."""

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import ast
-from collections.abc import Iterable, Iterator
-from typing import NamedTuple
+from collections.abc import Callable, Iterable, Iterator
+from typing import Any, NamedTuple
 
 MUTATORS = frozenset(
     [
@@ -76,31 +76,41 @@ def bound_names(body: Iterable[ast.AST]) -> set[str]:
     """Names that the statements bind or whose object they change in place (see MUTATORS)."""
     names: set[str] = set()
     for node in own_nodes(body):
-        name = _bound(node)
+        bound = _BOUND.get(type(node))
+        name = bound(node) if bound is not None else None
         if name:
             names.add(name)
-        elif isinstance(node, ast.Import | ast.ImportFrom):
+        elif isinstance(node, (ast.Import, ast.ImportFrom)):
             names.update((alias.asname or alias.name).split(".")[0] for alias in node.names)
     return names
 
 
-def _bound(node: ast.AST) -> str | None:
-    if isinstance(node, ast.Name):
-        return node.id if not isinstance(node.ctx, ast.Load) else None
-    if isinstance(node, ast.Attribute | ast.Subscript):
-        stored = not isinstance(node.ctx, ast.Load)
-        return node.value.id if stored and isinstance(node.value, ast.Name) else None
-    if isinstance(node, ast.Call):
-        func = node.func
-        changes = isinstance(func, ast.Attribute) and func.attr in MUTATORS
-        return (
-            func.value.id if changes and isinstance(func, ast.Attribute) and isinstance(func.value, ast.Name) else None
-        )
-    if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef):
-        return node.name
-    if isinstance(node, ast.ExceptHandler | ast.MatchAs | ast.MatchStar):
-        return node.name
-    return node.rest if isinstance(node, ast.MatchMapping) else None
+def _of_name(node: ast.Name) -> str | None:
+    return node.id if type(node.ctx) is not ast.Load else None
+
+
+def _of_part(node: ast.Attribute | ast.Subscript) -> str | None:
+    return node.value.id if type(node.ctx) is not ast.Load and isinstance(node.value, ast.Name) else None
+
+
+def _of_call(node: ast.Call) -> str | None:
+    func = node.func
+    if not isinstance(func, ast.Attribute) or func.attr not in MUTATORS:
+        return None
+    return func.value.id if isinstance(func.value, ast.Name) else None
+
+
+def _of_named(node: ast.FunctionDef | ast.ClassDef | ast.ExceptHandler | ast.MatchAs) -> str | None:
+    return node.name
+
+
+_BOUND: dict[type[ast.AST], Callable[[Any], str | None]] = {
+    ast.Name: _of_name, ast.Attribute: _of_part, ast.Subscript: _of_part, ast.Call: _of_call,
+    ast.MatchMapping: lambda node: node.rest,
+    **dict.fromkeys((ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef), _of_named),
+    **dict.fromkeys((ast.ExceptHandler, ast.MatchAs, ast.MatchStar), _of_named),
+}  # fmt: skip
+"""What binds a name, or changes its object, by kind of node."""
 
 
 class Traits(NamedTuple):

@@ -18,13 +18,20 @@ class Source:
 
     def __init__(self, text: str) -> None:
         self.wide: dict[int, bytes] = {}
-        self.may_yield = "yield" in text
-        self.may_declare = "global" in text or "nonlocal" in text
-        """Whether looking for `yield`, `global` and `nonlocal` can be of use at all."""
+        self._yields = _lines_with(text, "yield")
+        self._declares = _lines_with(text, "global", "nonlocal")
         if not text.isascii():
             for number, line in enumerate(split_lines(text), 1):
                 if not line.isascii():
                     self.wide[number] = line.encode("utf-8", "surrogatepass")
+
+    def may_yield(self, span: Span) -> bool:
+        """Whether looking for `yield` between these lines can be of use at all."""
+        return any(span.line <= line <= span.end_line for line in self._yields)
+
+    def may_declare(self, span: Span) -> bool:
+        """The same for `global` and `nonlocal`."""
+        return any(span.line <= line <= span.end_line for line in self._declares)
 
     def column(self, line: int, offset: int) -> int:
         """The 0-based character column of a byte offset."""
@@ -38,6 +45,13 @@ class Source:
         if self.wide:
             return Span(line, self.column(line, column), end_line, self.column(end_line, end_column))
         return Span(line, column, end_line, end_column)
+
+
+def _lines_with(text: str, *words: str) -> list[int]:
+    """Numbers of the lines that hold one of the words."""
+    if not any(word in text for word in words):
+        return []
+    return [number for number, line in enumerate(split_lines(text), 1) if any(word in line for word in words)]
 
 
 class FileContext:
