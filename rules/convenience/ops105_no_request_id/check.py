@@ -66,7 +66,7 @@ def names_an_id(project: Project) -> bool:
     """Whether an import, name, attribute or text of the project speaks of such an id."""
     texts = {item.target for file in project.files.values() for item in file.imports}
     texts.update(name for file in project.files.values() for name in file.names)
-    texts.update(text for _, _, text in project.literals.all() if len(text) < LONGEST)
+    texts.update(text for _, _, text in project.literals.all if len(text) < LONGEST)
     for fn in project.all_functions():
         function = fn.facts
         texts.add(fn.name)

@@ -13,7 +13,7 @@ PAIRS = (("pg_advisory_lock(", "pg_advisory_unlock("), ("GET_LOCK(", "RELEASE_LO
 def sql_locks(project: Project) -> Iterator[Hit]:
     """One hit a lock whose release is skipped when something fails between the two."""
     texts: dict[Fn, dict[str, list[Vid]]] = {}
-    for fn, vid, text in project.literals.all():
+    for fn, vid, text in project.literals.all:
         for name in (name for pair in PAIRS for name in pair if name in text):
             texts.setdefault(fn, {}).setdefault(name, []).append(vid)
     for fn, found in texts.items():

@@ -67,8 +67,6 @@ def check(project: Project, options: Mapping[str, Any]) -> Iterator[Hit]:
     seen = set()
     services = tuple(options["services"])
     for site in project.effects.sites:
-        if in_process(project, site):
-            continue
         for owner, vid, wanted in (item for given in arguments(site) for item in passed(project, site.fn, *given, FAR)):
             place = located(project, owner, vid)
             if place is None or is_setting(project, *place):
@@ -80,7 +78,7 @@ def check(project: Project, options: Mapping[str, Any]) -> Iterator[Hit]:
             location = fn.location(fn.facts.span_of(literal))
             if isinstance(text, str) and (shape_of(text) or is_neighbour(text)):
                 continue
-            if not kind or (kind == "path") != (wanted == "path") or location in seen:
+            if not kind or (kind == "path") != (wanted == "path") or location in seen or in_process(project, site):
                 continue
             seen.add(location)
             whole = shown(owner, vid) or str(text)

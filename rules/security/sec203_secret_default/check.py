@@ -114,7 +114,7 @@ def is_nothing(text: str) -> bool:
 def refused(project: Project, literal: NamedLiteral) -> bool:
     """`if self.signing_key.startswith("replace-me"): raise ...`: with the default nothing starts."""
     text = literal.text.strip().lower()
-    for fn, vid, other in project.literals.all():
+    for fn, vid, other in project.literals.all:
         start = other.strip().lower()
         if (fn, vid) == (literal.fn, literal.vid):
             continue

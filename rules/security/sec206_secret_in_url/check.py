@@ -4,6 +4,7 @@ import itertools
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
+from itertools import pairwise
 from typing import Any
 
 from backendlint.api import (
@@ -149,12 +150,12 @@ def queried(project: Project) -> Iterator[tuple[Hit, str]]:
 
 def handed_out(project: Project, fn: Fn) -> Iterator[tuple[Hit, str]]:
     """`return f"{HOST}/receipts?api_key={settings.SHOP_TOKEN}"`: a link with the service's own key, for whoever gets it."""
-    if any(edge.kind == "call" and project.effects.has(edge.caller, "http") for edge in project.graph.callers(fn)):
+    texts = [item for item in fn.facts.returns if item.value >= 0 and fn.unguarded(item.value)[0] == "fmt"]
+    callers = (edge.caller for edge in project.graph.callers(fn) if edge.kind == "call")
+    if not texts or any(project.effects.has(caller, "http") for caller in callers):
         return  # a request that is made of it is judged where it is sent
-    for item in fn.facts.returns:
-        value = fn.unguarded(item.value) if item.value >= 0 else ("",)
-        pairs = zip(value[2], value[2][1:], strict=False) if value[0] == "fmt" else ()
-        for before, part in pairs:
+    for item in texts:
+        for before, part in pairwise(fn.unguarded(item.value)[2]):
             text = fn.const(before)
             match = ENDS.search(text) if isinstance(text, str) and fn.const(part) is ... else None
             if match and is_key_setting(fn, part):

@@ -91,7 +91,7 @@ def _mentioned(project: Project) -> bool:
     """A cheap first look: SQL is searched for only where some text speaks of privileges."""
     if project.sql_files:
         return True
-    return any(_WORDS.search(text) for _, _, text in project.literals.all())
+    return any(_WORDS.search(text) for _, _, text in project.literals.all)
 
 
 def _grant(statement: SqlStatement, words: list[str]) -> Iterator[Hit]:

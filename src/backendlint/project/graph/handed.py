@@ -15,6 +15,8 @@ if TYPE_CHECKING:
 
 _ASKS = frozenset("callable iscoroutinefunction isawaitable getattr hasattr repr str id type".split())
 """Functions that only look at a function."""
+_NO_FUNCTION = frozenset("const fmt join conv compare not binop list tuple set dict comp".split())
+"""Values that nobody calls."""
 MAX_HELPERS = 3
 """Helpers through which a function is handed on."""
 
@@ -45,7 +47,7 @@ class HandedFunctions:
 
     def calls(self, fn: Fn, call: Call, helper: Fn) -> Iterator[tuple[Call, Run]]:
         """The calls that a helper makes for its caller: of what function, with what of the caller's arguments."""
-        runs = self.runs(helper) if call.args or call.kwargs else {}
+        runs = self.runs(helper) if any(fn.value(vid)[0] not in _NO_FUNCTION for vid in call.passed) else {}
         bound = bind(fn, call, helper) if runs else {}
         for index, run in runs.items():
             for vid, part in bound.get(index, ()):
@@ -65,7 +67,7 @@ class HandedFunctions:
                 value = fn.unguarded(call.func)
                 if value[0] == "param" and not _is_kept(fn, call):
                     known.setdefault(value[1], Run(fn, call, "call"))
-                elif params := {fn.unguarded(vid)[1] for vid in call.passed if fn.unguarded(vid)[0] == "param"}:
+                elif params := _params(fn, call):
                     runs = dict(self._handed_on(fn, call, depth))
                     known.update({index: run for index, run in runs.items() if index not in known})
                     left |= params - set(runs) if fn.callee_name(call) not in _ASKS else set()
@@ -89,6 +91,12 @@ class HandedFunctions:
                     value = fn.unguarded(vid)
                     if value[0] == "param":
                         yield value[1], Run(fn, call, kind)
+
+
+def _params(fn: Fn, call: Call) -> set[int]:
+    """The parameters that a call is passed, by index."""
+    values = map(fn.unguarded, call.passed)
+    return {value[1] for value in values if value[0] == "param"}
 
 
 def _is_kept(fn: Fn, call: Call) -> bool:

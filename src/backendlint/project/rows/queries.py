@@ -379,7 +379,7 @@ class Queries:
         """The same of what functions of the project return: `for order in open_orders():`."""
         value = fn.unguarded(vid)
         call = fn.facts.calls[value[1]] if value[0] == "call" and depth else None
-        if call is None or self.remembered(fn, call):
+        if call is None:
             return None
         first: CallModel | None = None
         for target in self.project.targets(fn, call):
@@ -390,7 +390,7 @@ class Queries:
                 if model is None:
                     return None
                 first = first or model
-        return first
+        return None if first is not None and self.remembered(fn, call) else first
 
     def _given(self, fn: Fn, vid: Vid, depth: int) -> CallModel | None:
         """The same of one value that a function returns."""

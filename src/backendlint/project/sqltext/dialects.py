@@ -86,7 +86,7 @@ def several_servers(project: Project) -> bool:
     understands cannot be in its migrations. SQLite alone tells nothing, which is often for tests, unless a setting is asked
     whether it is to be that (`if OPTIONS["engine"] == "sqlite":`)."""
     found: dict[str, set[str]] = {}
-    for fn, _, text in project.literals.all():
+    for fn, _, text in project.literals.all:
         engine = _engine(text) or (_ASKED if text.lower() in ("sqlite", "sqlite3") else "")
         if engine and "test" not in fn.path:
             found.setdefault(fn.fqn, set()).add(engine)
@@ -98,7 +98,7 @@ def several_servers(project: Project) -> bool:
 def _told(project: Project) -> list[str]:
     """Dialects that URLs and Django's ENGINE settings in the code name."""
     found: list[str] = []
-    for _, _, text in project.literals.all():
+    for _, _, text in project.literals.all:
         if not 6 < len(text) < 400:
             continue
         match = _URL.match(text)

@@ -375,7 +375,7 @@ class Guards:
         """What calls that have come back (`validate(plan.url)`, `berth = find_berth(name)`) have said of the subject on the
         way to a place."""
         kinds: Kinds = NOTHING
-        for call in fn.facts.calls:
+        for call in (call for call in fn.facts.calls if call.span.end_line < line):
             asked = any(self._relation(fn, vid, subject) == EVERYTHING for vid in call.passed)
             if asked and went_well(fn, call, block, line):
                 kinds |= self.cleared(fn, subject, call.value, None)

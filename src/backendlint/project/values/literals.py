@@ -85,14 +85,13 @@ class Literals:
     @cached_property
     def spelled(self) -> frozenset[str]:
         """All texts that the code spells out."""
-        return frozenset(text for _, _, text in self.all())
+        return frozenset(text for _, _, text in self.all)
 
-    def all(self) -> Iterator[tuple[Fn, Vid, str]]:
+    @cached_property
+    def all(self) -> list[tuple[Fn, Vid, str]]:
         """Every text literal; bytes as Latin-1."""
-        for fn, vids in self.texts.items():
-            for vid in vids:
-                text = fn.facts.values[vid][1]
-                yield fn, vid, text.decode("latin-1") if isinstance(text, bytes) else text
+        texts = ((fn, vid, fn.facts.values[vid][1]) for fn, vids in self.texts.items() for vid in vids)
+        return [(fn, vid, text.decode("latin-1") if text.__class__ is bytes else text) for fn, vid, text in texts]
 
     @cached_property
     def named(self) -> list[NamedLiteral]:
@@ -184,7 +183,8 @@ def _falls_back(project: Project, fn: Fn, index: int) -> str:
 def _in_function(project: Project, fn: Fn) -> Iterator[NamedLiteral]:
     facts = fn.facts
     for call in facts.calls:
-        yield from _arguments(project, fn, call)
+        if _passes_literal(facts.values, call):
+            yield from _arguments(project, fn, call)
     for binding in facts.bindings:
         value = facts.values[binding.value] if binding.value >= 0 else ("unknown",)
         if value[0] == "const":
@@ -237,9 +237,6 @@ def _setting_read(project: Project, fn: Fn, vid: Vid) -> str:
 
 
 def _arguments(project: Project, fn: Fn, call: Call) -> Iterator[NamedLiteral]:
-    values = fn.facts.values
-    if not _passes_literal(values, call):
-        return
     for model in project.models(fn, call):
         if model.env is not None:
             names = [fn.const(vid) for vid in arguments(call, model.env.name)]
@@ -252,8 +249,9 @@ def _arguments(project: Project, fn: Fn, call: Call) -> Iterator[NamedLiteral]:
     for key_name, vid in call.kwargs:
         if key_name != "**":
             yield from _literal(fn, vid, key_name, "argument", call=call)
-        if key_name in _PAIRS and values[vid][0] == "tuple" and len(values[vid][1]) == 2:
-            yield from _literal(fn, values[vid][1][1], "password", "argument", call=call)
+        value = fn.value(vid)
+        if key_name in _PAIRS and value[0] == "tuple" and len(value[1]) == 2:
+            yield from _literal(fn, value[1][1], "password", "argument", call=call)
     yield from _by_position(project, fn, call)
 
 

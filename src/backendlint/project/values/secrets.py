@@ -129,7 +129,7 @@ class Shaped(NamedTuple):
 
 def known_shape(project: Project) -> Iterator[Shaped]:
     """Literals of reviewed files that have the shape of a well-known secret."""
-    for fn, vid, text in project.literals.all():
+    for fn, vid, text in project.literals.all:
         what = shape_of(text) if len(text) >= 12 and project.counts(fn) else ""
         if what:
             yield Shaped(fn, fn.location(fn.facts.span_of(vid)), what, text, vid)
