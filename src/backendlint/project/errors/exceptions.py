@@ -49,15 +49,17 @@ class Escape(NamedTuple):
     """What must hold of the function's parameters for it to be raised."""
 
 
+_Escapes = dict[str, dict[str, Escape]]
+"""By the function's fqn, then by the name of the exception's class."""
+
+
 class Exceptions:
     """Answers `escaping(fn)`; handlers, re-raises and wrapping are followed."""
 
     def __init__(self, project: Project) -> None:
         self.project = project
-        self._escapes: dict[str, dict[str, Escape]] = {}
         self._provisos = Provisos(project)
         self._catches: dict[tuple[str, int], list[tuple[int, tuple[str, ...]]]] = {}
-        self._spread()
 
     def escaping(self, fn: Fn) -> dict[str, Escape]:
         """Exceptions that leave the function, by class name."""
@@ -230,7 +232,9 @@ class Exceptions:
 
     # building
 
-    def _spread(self) -> None:
+    @cached_property
+    def _escapes(self) -> _Escapes:
+        found: _Escapes = {}
         queue: deque[tuple[Fn, str]] = deque()
         failing: dict[Fn, list[Site]] = {}
         for site in self.project.effects.sites:
@@ -238,27 +242,28 @@ class Exceptions:
                 failing.setdefault(site.fn, []).append(site)
         for fn in self.project.all_functions():
             for escape in self._own(fn, failing.get(fn, ())):
-                if self._note(fn, escape):
+                if _note(found, fn, escape):
                     queue.append((fn, escape.name))
         while queue:
             fn, name = queue.popleft()
             if self._ends_around(fn, name):
                 continue
             for edge in self.project.graph.callers(fn):
-                known = self._escapes.get(edge.caller.fqn, {}).get(name)
+                known = found.get(edge.caller.fqn, {}).get(name)
                 if edge.kind not in SAME_THREAD or (known is not None and not known.when):
                     continue  # it escapes from there already, whatever holds
                 if not self.leaves_helper(edge, name):
                     continue
-                when = self._provisos.passed(edge, self._escapes[fn.fqn][name].when)
+                when = self._provisos.passed(edge, found[fn.fqn][name].when)
                 if when is None:
                     continue
                 block = edge.block
                 when |= self._provisos.of(edge.caller, block, edge.span)
                 escape = Escape(name, edge.span, block, None, None, edge, when)
                 for passed in self._through(edge.caller, escape):
-                    if self._note(edge.caller, passed):
+                    if _note(found, edge.caller, passed):
                         queue.append((edge.caller, passed.name))
+        return found
 
     def leaves_helper(self, edge: Edge, name: str) -> bool:
         """Whether the helper that makes the call for the caller lets the exception pass."""
@@ -272,19 +277,6 @@ class Exceptions:
     def _leaves(self, fn: Fn, call: Call, name: str) -> bool:
         """Whether the exception leaves the function where a call in it raises it."""
         return bool(self._through(fn, Escape(name, call.span, call.block, None, None, None)))
-
-    def _note(self, fn: Fn, escape: Escape) -> bool:
-        """Keep the first way out of several, and of their provisos those that all share."""
-        known = self._escapes.setdefault(fn.fqn, {})
-        first = known.get(escape.name)
-        if first is not None:
-            shared = first.when & escape.when
-            if shared == first.when:
-                return False
-            weaker = shared == escape.when and first.edge is not None
-            escape = escape if weaker else first._replace(when=shared)
-        known[escape.name] = escape
-        return True
 
     def _own(self, fn: Fn, failing: Sequence[Site]) -> Iterator[Escape]:
         """What its own statements raise, and the calls in it that may fail."""
@@ -368,3 +360,17 @@ class Exceptions:
             and (statement.exc < 0 or fn.facts.values[statement.exc] == ("exc", handler))
             and not only_in_trial(fn, statement.block, statement.span)
         ]
+
+
+def _note(found: _Escapes, fn: Fn, escape: Escape) -> bool:
+    """Keep the first way out of several, and of their provisos those that all share."""
+    known = found.setdefault(fn.fqn, {})
+    first = known.get(escape.name)
+    if first is not None:
+        shared = first.when & escape.when
+        if shared == first.when:
+            return False
+        weaker = shared == escape.when and first.edge is not None
+        escape = escape if weaker else first._replace(when=shared)
+    known[escape.name] = escape
+    return True
