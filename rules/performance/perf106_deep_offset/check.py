@@ -7,14 +7,41 @@ from dataclasses import replace
 
 from sqlglot import exp
 
-from backendlint.api import Fn, Hit, Project, SqlStatement, sql
+from backendlint.api import Call, Fn, Hit, Location, Project, Span, SqlStatement, Step, sql
 
+from .keysets import keysets, paging_views
+
+PAGES = ("rest_framework.pagination.LimitOffsetPagination", "rest_framework.pagination.PageNumberPagination")
 QUERYSET = "django.db.models.QuerySet"
 DEEP = 5000
 """From this constant offset on it is no matter of taste."""
+VIEW = (
+    "This view's pages are numbered or begin at an offset, so the database reads and throws away all rows before a page, and each is "
+    "slower than the one before; continue after the last row's key, as other views do: CursorPagination."
+)
 
 
 def check(project: Project) -> Iterator[Hit]:
+    """Deep ones always; the others where most of the project's pages continue after a key instead."""
+    found = list(_hits(project))
+    yield from (hit for hit in found if hit.profile is not None)
+    pages = [hit for hit in found if hit.profile is None]
+    views = list(paging_views(project, PAGES))
+    others = list(keysets(project)) if pages or views else []
+    usual = len(others) >= len(pages) + len(views)
+    if others and usual:
+        step = Step(others[0], "other pages continue after a key, as here")
+        yield from (replace(hit, profile="default", severity="warning", related=(*hit.related, step)) for hit in pages)
+        yield from (
+            Hit(VIEW, place, related=(step,), profile="default", severity="warning")
+            for place in views
+            if project.counts(place)
+        )
+    else:
+        yield from pages
+
+
+def _hits(project: Project) -> Iterator[Hit]:
     """SQL texts, then SQLAlchemy's `offset()` and slices of Django's querysets."""
     for statement in project.data.reviewed:
         if "OFFSET" in statement.text.upper() and not statement.in_migration and statement.tree is not None:
@@ -80,8 +107,14 @@ def _calls(project: Project, fn: Fn) -> Iterator[Hit]:
             f"`offset()` in `{fn.name}()` makes the database read and throw away all rows before the page, "
             "so each page is slower than the one "
             "before; continue after the last row's key instead.",
-            fn.location(call.span),
+            _at_name(fn, call),
             function=fn.fqn,
             profile="default" if deep else None,
             severity="warning" if deep else None,
         )
+
+
+def _at_name(fn: Fn, call: Call) -> Location:
+    """`offset` itself, at the end of what is called: a chain begins lines above."""
+    span = fn.facts.span_of(call.func)
+    return fn.location(Span(span.end_line, span.end_column - len("offset"), span.end_line, span.end_column))
