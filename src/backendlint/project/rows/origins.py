@@ -375,7 +375,7 @@ class _Walk:
                     self.visit(target, item.value, path, steps, inner, depth)
             self._of_manager(fn, receiver(fn, call), first, path)
             return
-        if self._of_view(fn, call, path, steps, depth):
+        if self._of_view(fn, call, path, steps, context, depth):
             return
         models = self.project.models(fn, call)
         if not models:
@@ -415,23 +415,37 @@ class _Walk:
             if any(orm is not None and orm.rows == "one" for orm in orms) or not (rows or orms):
                 self.found[number] = origin._replace(known=False)
 
-    def _of_view(self, fn: Fn, call: Call, path: Path, steps: tuple[Step, ...], depth: int) -> bool:
+    def _of_view(
+        self, fn: Fn, call: Call, path: Path, steps: tuple[Step, ...], context: _Context | None, depth: int
+    ) -> bool:
         """`super().get_queryset()` of a library's view: what the class names as its `queryset`, also where that begins with a
-        manager that is not known, and loads something."""
+        manager that is not known, and loads something; in a mixin, what the class of the object names that was asked."""
         base = receiver(fn, call)
         if base < 0 or fn.callee_name(call) != "get_queryset":
             return False
         before, obscure = (len(self.found), self._met), False
         rows = next((model.returns.partition("[")[0] for model in self.project.models(fn, call)), "")
-        for ref in self.project.refs(fn, base):
-            cls = self.project.classes.get(ref.name) if ref.kind in ("super", "inst") else None
-            stated = self.project.hierarchy.attribute(cls, "queryset") if cls is not None else None
-            if stated is not None:
-                self.visit(*stated, path, steps, None, depth)
-                obscure = obscure or self._obscure(*stated, rows)
+        for stated in self._stated(fn, base, context):
+            self.visit(*stated, path, steps, None, depth)
+            obscure = obscure or self._obscure(*stated, rows)
         if obscure and (len(self.found), self._met) == before:
             self._end(steps, path, loads=EVERYTHING)
         return (len(self.found), self._met) != before
+
+    def _stated(self, fn: Fn, base: Vid, context: _Context | None) -> list[tuple[Fn, Vid]]:
+        """The `queryset` that a view's class names; from within, the class of the object by which a mixin's method was entered."""
+        refs = self.project.refs(fn, base)
+        classes = [self.project.classes.get(ref.name) for ref in refs if ref.kind in ("super", "inst")]
+        stated = [self.project.hierarchy.attribute(cls, "queryset") for cls in classes if cls is not None]
+        found = [item for item in stated if item is not None]
+        if found or context is None or not self._of_itself(fn, base):
+            return found
+        entered = receiver(context.caller, context.call)
+        return self._stated(context.caller, entered, context.outer) if entered >= 0 else []
+
+    def _of_itself(self, fn: Fn, base: Vid) -> bool:
+        """`super()` or `self`."""
+        return fn.unguarded(base) == ("param", 0) or any(ref.kind == "super" for ref in self.project.refs(fn, base))
 
     def _library(
         self,
