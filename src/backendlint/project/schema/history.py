@@ -258,7 +258,7 @@ def read_sql_files(
 ) -> tuple[list[ops.Migration], Schema]:
     """(migrations, schema) from (path, text) of .sql files: `numbered` ones, those in a migrations folder, or just DDL."""
     found: list[ops.Migration] = []
-    schema = Schema()
+    scripts: dict[str, list[Sequence[ops.Operation]]] = {}
     initial = {chain_of(path) for path, _ in texts if _INITIAL.search(_folder(path))}
     for path, text in sorted(texts, key=lambda item: _order(item[0])):
         if len(text) > MAX_SQL or _BACKWARD.search(path) or "{{" in text:
@@ -277,8 +277,19 @@ def read_sql_files(
                               dialect=spoken, location=Location(path, 1, 1, 1, 1))
             )  # fmt: skip
         elif not all(isinstance(item, ops.DataChange | ops.Other) for item in script.operations):
-            apply_all(schema, script.operations)  # statements for the code to send say nothing of the schema
+            scripts.setdefault(_folder(path), []).append(
+                script.operations
+            )  # what code sends says nothing of the schema
+    schema = Schema()
+    for folder in scripts.values():
+        for operations in sorted(folder, key=_makes_none):
+            apply_all(schema, operations)
     return found, schema
+
+
+def _makes_none(operations: Sequence[ops.Operation]) -> bool:
+    """Whether a script only adds to tables that another file of its folder makes: `create_indexes.sql`, `create_tables.sql`."""
+    return not any(isinstance(item, ops.CreateTable) for item in operations)
 
 
 def _forward(text: str) -> str:
