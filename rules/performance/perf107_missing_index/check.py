@@ -49,7 +49,8 @@ class Need:
     columns: tuple[str, ...]
     kind: str
     optional: bool = False
-    """Each of the conditions holds only where somebody asks for it, as in a form with which one searches."""
+    """Each of the conditions holds only where somebody asks for it, as in a form with which one searches; or an index serves but one
+    of several ranges."""
     written: bool = False
     """The rows are looked up by names that the code or its settings write down: a table of such has few."""
     places: list[tuple[Location, str | None, bool]] = field(default_factory=list)
@@ -169,7 +170,8 @@ def _scope(statement: SqlStatement, scope: sql.Scope) -> Iterator[tuple[Need, Lo
         filters = [item for item in mine if item.kind in {"eq", "in", "range"} and item.wrapper is None]
         columns = _columns([(item.schema_column, item.kind) for item in filters if item.schema_column is not None])
         if columns and not _driven(found, source):
-            yield Need(table, columns, "filter"), _place(statement, filters[0]), statement.function_name()
+            ranged = _periods([(item.schema_column, item.kind) for item in filters if item.schema_column is not None])
+            yield Need(table, columns, "filter", ranged), _place(statement, filters[0]), statement.function_name()
     served = {_pair(item) for item in found if item.kind == "join" and (_indexed(item) or _other_indexed(item))}
     reached = {item.source.alias for item in found if item.kind in {"eq", "in"} and item.source and _indexed(item)}
     for item in found:
@@ -278,6 +280,11 @@ def _columns(used: list[tuple[Column, str]]) -> tuple[str, ...]:
     equal = [column.name for column, kind in worth if kind in {"eq", "in"}]
     ranged = [column.name for column, kind in worth if kind == "range"][:1]
     return tuple(dict.fromkeys([*equal, *ranged]))[:3]
+
+
+def _periods(used: list[tuple[Column, str]]) -> bool:
+    """`start < today AND end > today`: nearly all rows lie on the one side, and an index serves one of the two."""
+    return all(kind == "range" for _, kind in used) and len({column.name for column, _ in used}) > 1
 
 
 def _is_cursor(table: Table, column: Column | None) -> bool:
@@ -403,7 +410,9 @@ def _need(project: Project, table: Table, filters: list[ColumnUse]) -> Iterator[
     columns = _columns([(use.column, use.how) for use in filters])
     first = next((use for use in filters if use.column.name in columns), None)
     if first is not None and not _loaded_beside(project, first):
-        optional = _optional([use for use in filters if _selective(use.column)])
+        optional = _periods([(use.column, use.how) for use in filters]) or _optional(
+            [use for use in filters if _selective(use.column)]
+        )
         asked = [use for use in filters if use.column.name in columns]
         written = not _may_serve(project, first.fn.fqn) or all(few(project, use.fn, use.value) for use in asked)
         yield Need(table, columns, "filter", optional, written), first.location, first.fn.fqn
