@@ -28,6 +28,11 @@ from .given import BINDS, SAME, Place, given, plain
 CATALOGUE = re.compile(r"\bFROM\s+(sqlite_master|sqlite_schema|pg_\w+|information_schema\b)", re.IGNORECASE)
 A_FEW = re.compile(r"\bLIMIT\s+\d\b", re.IGNORECASE)
 """So few rows that it does not matter either, in a text."""
+BY_KEY = re.compile(
+    r"\bFROM\s+[^\s,()]+\s+WHERE\s+(?:\w+\.)?[\"`]?(?:id|uuid|pk)[\"`]?\s*=\s*(?:[%$:@]\(?\w+\)?s?|\?)\s*(?:;|\bAND\b|$)",
+    re.IGNORECASE,
+)
+"""The one row of a key, in a text."""
 ALWAYS_TRUE = "sqlalchemy"
 """Its query objects fetch nothing where they are tested, and have no length."""
 FEW = 10
@@ -170,8 +175,9 @@ def _asks_for_little(project: Project, fn: Fn, call: Call) -> bool:
     """Whether the call, or for `cursor.fetchall()` one of its cursor, asks for the database's own tables, or for a few rows."""
     root = _root(fn, call)
     asked = [call] if root < 0 else [item for item in fn.calls if root in (_root(fn, item), item.value)]
-    texts = [project.queries.text(fn, item) for item in asked]
-    return any(CATALOGUE.search(text) or A_FEW.search(text) for text in texts)
+    texts = [text for item in asked if (text := project.queries.text(fn, item))]
+    own = project.queries.text(fn, call) or (texts[0] if len(texts) == 1 else "")
+    return BY_KEY.search(own) is not None or any(CATALOGUE.search(text) or A_FEW.search(text) for text in texts)
 
 
 def _root(fn: Fn, call: Call) -> Vid:
