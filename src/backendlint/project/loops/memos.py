@@ -301,8 +301,11 @@ def _lists_written(project: Project, fn: Fn, dotted: str) -> bool:
 
 
 def _gives_few(project: Project, fn: Fn, call: Call, depth: int) -> bool:
-    """`token_key()`: a function that is told nothing, and gives back what is written in it."""
-    targets = [target for target in project.targets(fn, call) if target is not fn and target.cls is None]
+    """`token_key()`, `self.page_key()`: a function that is told nothing, and gives back what is written in it, or in those of
+    the subclasses."""
+    found = [target for target in project.targets(fn, call) if target is not fn]
+    below = [item for target in found if target.cls is not None for item in project.subclasses(target.cls)]
+    targets = [*found, *(item.methods[found[0].name] for item in below if found[0].name in item.methods)]
     backs = [(target, item.value) for target in targets for item in target.facts.returns]
     return bool(backs) and not call.passed and all(few(project, target, vid, depth - 1) for target, vid in backs)
 
