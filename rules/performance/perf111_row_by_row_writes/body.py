@@ -42,9 +42,23 @@ def does_more(project: Project, fn: Fn, loop: int, call: Call, edge: Edge | None
             continue
         if not BESIDE.isdisjoint(project.effects.call_effects(fn, other)) or _likely_asks(project, fn, loop, other):
             return True
+    if _at_once(project, fn, loop, call):
+        return True
     if any(item.kind == "read" and loop in around(fn.facts, item.block) for item in project.queries.direct(fn)):
         return True
     return edge is not None and project.effects.has(edge.callee, "file")
+
+
+def _at_once(project: Project, fn: Fn, loop: int, call: Call) -> bool:
+    """`with transaction.atomic(): order.forget_offers(); order.lines.all().delete()`: in a transaction of the round's own, beside
+    what a function of the project does."""
+    for number, block in fn.blocks_of(call.block):
+        if number == loop:
+            return False
+        if block.kind == "with" and project.transactions.is_transaction(fn, block):
+            inside = (other for other in fn.calls if other is not call and number in around(fn.facts, other.block))
+            return any(project.targets(fn, other) and not is_result_used(fn, other) for other in inside)
+    return False
 
 
 def stays_inside(project: Project, fn: Fn, loop: int) -> bool:

@@ -10,6 +10,7 @@ from .loops import is_sent
 from .writes import MAX_CHAIN
 
 CHANGING = frozenset({"insert", "update", "delete"})
+KEYS = ("pk", "id")
 CLOCKS = frozenset({"now", "utcnow", "today", "time"})
 
 
@@ -111,7 +112,7 @@ def each_item(fn: Fn, loop: int, call: Call) -> bool:
 
 
 def same_for_all(fn: Fn, loop: int, call: Call, op: str) -> bool:
-    """`notice.read = True; notice.save()`: one `update()` of all of them does it."""
+    """`notice.read = True; notice.save()`: one `update()` of all of them does it; not where `notice.pk = None` makes it a copy."""
     func = fn.value(call.func)
     if op != "save" or func[0] != "attr":
         return False
@@ -119,7 +120,8 @@ def same_for_all(fn: Fn, loop: int, call: Call, op: str) -> bool:
     for _ in range(MAX_CHAIN):
         value = fn.facts.values[vid]
         if value[0] == "setattr":
-            if depends(fn, [value[3]], loop) or _made_here(fn, value[3], loop):
+            copied = value[2] in KEYS and fn.const(value[3]) is None
+            if copied or depends(fn, [value[3]], loop) or _made_here(fn, value[3], loop):
                 return False
             changed = True
         elif value[0] not in ("guard", "mut"):
