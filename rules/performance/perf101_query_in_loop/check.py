@@ -8,13 +8,13 @@ from dataclasses import replace
 from backendlint.api import Hit, Location, Profile, Project, Repeated, Step, repeated, told_once
 
 from .endings import after_failure, until_found
-from .excuses import computes, dispatched, goes_on, locks_each, loops_below, of_code, sorts, under_own_lock
+from .excuses import computes, dispatched, for_one_key, goes_on, locks_each, loops_below, of_code, sorts, under_own_lock
 from .habits import again, by_others, cause, elsewhere, habit, in_other_loops
 from .occasions import is_seldom
 from .relations import relations
 from .serving import FAR, resolvers, responses, serializers, templates
 from .wording import and_others, called, way
-from .work import beside_work, clears, works
+from .work import beside_work, clears, does, works
 
 
 def check(project: Project) -> Iterator[Hit]:
@@ -97,7 +97,7 @@ def _profile(project: Project, item: Repeated) -> Profile | None:
     if is_seldom(project, item.fn) or not item.varies or len(item.edges) > FAR or op == "refresh":
         return "strict"
     apart = item.grouped or item.remembered or item.borrowed or dispatched(item) or locks_each(project, item)
-    if apart or (item.edges and works(project, item.edges[0].callee)):
+    if apart or (item.edges and (works(project, item.edges[0].callee) or does(item.edges[0]))):
         return "strict"
     filled = any(edge.kind == "property" and project.queries.filled_in(edge.callee) for edge in item.edges)
     if (
@@ -108,6 +108,7 @@ def _profile(project: Project, item: Repeated) -> Profile | None:
         or under_own_lock(item)
         or computes(project, item)
         or sorts(item)
+        or for_one_key(item)
         or of_code(item)
         or until_found(item)
         or after_failure(item)

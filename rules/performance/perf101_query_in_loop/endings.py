@@ -47,6 +47,9 @@ def _decides(fn: Fn, part: Vid, asked: Vid, *, denied: bool) -> bool:
         test = fn.unguarded(test[1])
     if test[0] == "compare" and test[1][0] == "is not" and fn.const(test[2][1]) is None:
         test = fn.unguarded(test[2][0])
+    ways = test[1] if test[0] == "phi" else ()  # `role = known or found(name)`, in an `if` and its `else`
+    if any(fn.unguarded(way) == fn.facts.values[asked] for way in ways):
+        return True
     for _ in range(MAX_CHAIN):  # `row = session.execute(query).scalars().first()`
         if test[0] == "await":
             test = fn.unguarded(test[1])

@@ -83,6 +83,17 @@ def dispatched(item: Repeated) -> bool:
     return any(kinds.count(subject) >= KINDS for subject in chosen)
 
 
+def for_one_key(item: Repeated) -> bool:
+    """`if field == "owner": return owner_of(value)` in what is called with the item of the loop: one of the names asks."""
+    if not item.edges or item.edges[0].call is None:
+        return False
+    edge, loop = item.edges[0], _within(item)[0]
+    fn, block = edge.callee, item.edges[1].block if len(item.edges) > 1 else item.query.block
+    chosen = {subject for test, outcome in fn.tests_of(block) if outcome and (subject := _told_apart(fn, test)) >= 0}
+    passed = (vid for subject in chosen for vid, part in edge.passed(subject) if not part)
+    return any(_is_item(edge.caller, edge.caller.unguarded(vid), loop) for vid in passed)
+
+
 def sorts(item: Repeated) -> bool:
     """`if isinstance(value, Photo): ... elif isinstance(value, File): ...` in the loop: each kind of item is treated another way."""
     fn, (_, within) = item.fn, _within(item)

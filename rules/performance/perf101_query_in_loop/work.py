@@ -9,13 +9,17 @@ from backendlint.api import (
     Block,
     Call,
     CallModel,
+    Edge,
     Fn,
     LazyRead,
     Project,
     Repeated,
     Span,
+    Vid,
     aliases,
     depends,
+    identifier_words,
+    is_used,
     name_of,
     receiver,
     stored_entity,
@@ -25,6 +29,7 @@ from .answers import asked_by, by_answer, is_missing, where_there
 
 WORK = ("commit", "http", "mail", "queue-publish", "subprocess", "cloud", "db-write")
 """Effects that make the loop's body a unit of work of its own: its query is one step among others."""
+DELETES = ("delete", "adelete")
 SERIALIZER = "rest_framework.serializers.BaseSerializer.save"
 """Validates and stores one object: larger work than the look-up of that object."""
 OUTSIDE = frozenset({"http", "mail", "queue-publish", "subprocess", "cloud", "grpc"})
@@ -40,6 +45,10 @@ SENDS = re.compile(r"_*(send|notify|publish|broadcast|emit)(_|$)")
 """Names of functions that bring something to somebody, whatever library or plugin they do it with."""
 STOWS = re.compile(r"_*(write|save|store|upload|remove|delete|unlink|move|copy|rm|rmtree|extract)(_|$)")
 """Names of functions that change what lies in the file system, where files are what they work on."""
+DOES = frozenset(
+    "create revoke grant remove reset merge cancel assign restore expire close migrate sync switch activate".split()
+)
+"""First words of functions that, called for nothing that they give, change something for each item."""
 MAKES = frozenset({"create", "update_or_create"})
 FINDS = re.compile(r"_or_create(_|$)")
 """Names of functions that seldom write: what is wanted is there already."""
@@ -58,9 +67,10 @@ def beside_work(project: Project, item: Repeated | LazyRead) -> bool:
         return True
     branches: set[tuple[int, str]] = set()
     decided: set[tuple[int, str]] = set()
+    perhaps: set[tuple[int, str]] = set()
     for call, within in _beside(item):
         effects = project.effects.call_effects(fn, call)
-        outside = not outside_of.isdisjoint(effects) or (not own and _asks_client(fn, call, effects))
+        outside = not outside_of.isdisjoint(effects) or (not own and _asks_client(project, fn, call, effects))
         stored = _stores_row(item, call)
         seldom = own or stored or any(block.kind == "except" for _, block in within)
         writes = not seldom and _sends_write(project, fn, call)
@@ -68,7 +78,11 @@ def beside_work(project: Project, item: Repeated | LazyRead) -> bool:
             if not by_answer(item, within) or (writes and _makes_row(project, fn, call)):
                 return True
             decided.add(_branch(within))
+        elif not own and _does_something(project, fn, call):
+            perhaps.add(_branch(within))
         name, models = fn.callee_name(call), project.models(fn, call)
+        if own and name in DELETES and not call.passed:
+            branches.add(_branch(within))
         itself = any("commit" in model.effect or model.name == SERIALIZER for model in models)
         if "file" in effects and STOWS.match(name):
             return True
@@ -76,7 +90,8 @@ def beside_work(project: Project, item: Repeated | LazyRead) -> bool:
         if SENDS.match(name) or (commits and not own):
             each = [(number, block) for number, block in within if not where_there(item, block)]
             branches.add(_branch(each) if itself or not _may_be_left(item, call) else (-2, ""))
-    return (-1, "") in branches or _either_way(branches) or _either_way(decided)
+    either = any(_either_way({*perhaps, branch}) for branch in decided)
+    return (-1, "") in branches or _either_way(branches) or _either_way(decided) or either
 
 
 def _beside(item: Repeated | LazyRead) -> Iterator[tuple[Call, list[tuple[int, Block]]]]:
@@ -93,6 +108,17 @@ def _either_way(branches: set[tuple[int, str]]) -> bool:
     return any((number, "else") in branches for number, kind in branches if kind == "if")
 
 
+def _does_something(project: Project, fn: Fn, call: Call) -> bool:
+    """Whether a function of the project is called for nothing that it gives."""
+    return bool(project.targets(fn, call)) and is_statement(fn, call)
+
+
+def is_statement(fn: Fn, call: Call) -> bool:
+    """Whether nothing takes what a call gives, awaited or not."""
+    awaited = next((vid for vid in fn.made_of(call.value) if fn.value(vid)[0] == "await"), call.value)
+    return not is_used(fn.facts, awaited)
+
+
 def _sends_write(project: Project, fn: Fn, call: Call) -> bool:
     """Whether a call sends a statement that writes, each time: not `session.add(row)`, nor what else a session writes at its
     next flush."""
@@ -102,6 +128,8 @@ def _sends_write(project: Project, fn: Fn, call: Call) -> bool:
         return True
     for target in project.targets(fn, call):
         edges, site = project.effects.chain(target, "db-write")
+        if site is not None and ACTS.match(target.name) and not FINDS.search(target.name):
+            return True
         if site is not None and not _waits(site.model):
             return _each_time(target, edges[0].block if edges else site.call.block)
     return False
@@ -151,11 +179,23 @@ def _branch(within: Sequence[tuple[int, Block]]) -> tuple[int, str]:
     return (-1, "") if not tests else tests[0] if len(tests) == 1 else (-2, "")
 
 
-def _asks_client(fn: Fn, call: Call, effects: set[str]) -> bool:
-    """`search_client.index(row)`: by its name the client of another service, whatever library that is of."""
-    owner = name_of(fn.file, fn.facts, call.func).rpartition(".")[0].rpartition(".")[2].removesuffix("()").lower()
-    own = any(effect.startswith(("db", "cache")) for effect in effects) or any(word in owner for word in STORES)
-    return owner.endswith("client") and not own
+def _asks_client(project: Project, fn: Fn, call: Call, effects: set[str]) -> bool:
+    """`search_client.index(row)`: by its name the client of another service, whatever library that is of; also one that is handed
+    on (`register(row, documents_client)`), where it is an object of the project."""
+    base, own = receiver(fn, call), any(effect.startswith(("db", "cache")) for effect in effects)
+    if base >= 0 and not own and _is_client(fn, base):
+        return True
+    handed = [vid for vid in call.passed if _is_client(fn, vid)]
+    return any(ref.kind == "inst" for vid in handed for ref in project.refs(fn, vid))
+
+
+def _is_client(fn: Fn, vid: Vid) -> bool:
+    value = fn.unguarded(vid)
+    while value[0] in ("enter", "await"):
+        vid = value[1]
+        value = fn.unguarded(vid)
+    name = name_of(fn.file, fn.facts, vid).rpartition(".")[2].removesuffix("()").lower()
+    return name.endswith("client") and not any(word in name for word in STORES)
 
 
 def _transaction_each(project: Project, fn: Fn, loop: Span, place: Span) -> bool:
@@ -178,7 +218,15 @@ def works(project: Project, fn: Fn) -> bool:
         return True
     if any(_saves(project, fn, call) for call in fn.calls):
         return True
+    if any(_asks_client(project, fn, call, project.effects.call_effects(fn, call)) for call in fn.calls):
+        return True
     return any(project.queries.hands_write(edge) for edge in project.graph.callees(fn))
+
+
+def does(edge: Edge) -> bool:
+    """`revoke_role(user)`: called for nothing that it gives, by a name that says what it changes, however it does that."""
+    words = identifier_words(edge.callee.name)
+    return edge.call is not None and not DOES.isdisjoint(words[:1]) and is_statement(edge.caller, edge.call)
 
 
 def _saves(project: Project, fn: Fn, call: Call) -> bool:

@@ -171,8 +171,10 @@ def _of_lent_rows(project: Project, query: Query) -> bool:
         vid = receiver(fn, call)
     relation = declared(project, fn, vid) if op in CACHED and vid >= 0 else None
     origins = list(project.origins.of(fn, fn.value(vid)[1])) if relation is not None else []
-    if relation is None or not origins:
+    if relation is None:
         return False
+    if not origins:  # nothing tells which query gave them
+        return any(path[-1:] == (relation.name,) for path in project.associations.loaded)
     lent, name = _handed_in(fn, fn.value(vid)[1]), relation.name
     return all(
         by_callers(project, origin, (*origin.path, name)) if origin.known else lent  # not of what is made here
