@@ -10,6 +10,7 @@ from backendlint.api import (
     Hit,
     Project,
     Query,
+    Span,
     Unbounded,
     Vid,
     aliases,
@@ -48,10 +49,16 @@ def check(project: Project) -> Iterator[Hit]:
             yield Hit(
                 f"`{fn.name}()` fetches {narrowed} of `{item.entity}` while a client waits: memory and response time grow with the table; "
                 f"take a limit with an upper bound, and page{_or_sum_up(fn, item.query)}.",
-                fn.location(item.query.span),
+                fn.location(_place(fn, item.query)),
                 function=fn.fqn,
                 profile="strict" if _is_advice(project, fn, item) else None,
             )
+
+
+def _place(fn: Fn, query: Query) -> Span:
+    """Where the function gets the query that it hands on to be sent: there a limit belongs."""
+    value = fn.unguarded(query.vid)
+    return fn.calls[value[1]].span if value[0] == "call" else query.span
 
 
 def _is_advice(project: Project, fn: Fn, item: Unbounded) -> bool:

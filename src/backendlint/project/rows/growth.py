@@ -23,7 +23,8 @@ _GROWING = frozenset(
     submission attempt request response session token hit click view search upload document file photo image picture video attachment
     asset media measurement reading sample observation metric value score result review rating vote like follow article product book
     edition recipe track song album game movie meal device host machine server zone address certificate invitation invite
-    membership subscription registration commit push loan claim trip ride journey flight haul parcel package lead offer quote
+    membership subscription registration commit push loan claim trip ride journey flight haul parcel package lead offer quote fine
+    charge deposit withdrawal
     """.split()
 )
 """People and parties, what they do, what happens, and what is collected."""
@@ -31,7 +32,7 @@ _HAPPENING = frozenset(
     """
     order invoice payment transaction booking reservation appointment visit purchase sale refund shipment delivery movement transfer
     message event log history activity entry job run execution request click view measurement reading sample observation trip ride
-    journey flight parcel
+    journey flight parcel fine charge deposit withdrawal
     """.split()
 )
 """What happens again and again to one party or at one place."""

@@ -60,7 +60,7 @@ _OF_TENANT = re.compile(rf"\b{_TENANTS}\s*=\s*[\w:%$().'{{}}]+", re.IGNORECASE)
 _BY_KEY = re.compile(r"\b\w*(id|key|uuid|email|slug|token|code|name|_by)\b\s*(=|IN\b)|=\s*[:%(]+\w*id\b", re.IGNORECASE)
 _PARTY = re.compile(
     r"(account|customer|client|warehouse|depot|driver|vehicle|device|sensor|meter|station|promoter|vendor|supplier|merchant|shop|store"
-    r"|project|organi[sz]ation|org|company|agency|institution|operator|partner|team|workspace|site|patient|clinic|doctor|courier|carrier|agent|branch|employee|player)"
+    r"|project|organi[sz]ation|org|company|agency|institution|operator|partner|team|workspace|site|patient|clinic|doctor|courier|carrier|agent|branch|employee|player|user|member|patron|passenger|guest)"
     r"(_?(id|pk|uuid|ref|key|code)|__(id|pk))?$",
     re.IGNORECASE,
 )
