@@ -29,6 +29,8 @@ from backendlint.api import (
     told_once,
 )
 
+from .statements import apart, statement_of
+
 _OFF_PATH = frozenset({"command", "migration", "test"})
 _BROAD = re.compile(
     r"(?:^|_)(?:status|state|type|kind|visibility|role|level|category|gender|priority|enabled|active|deleted|archived|version)$",
@@ -131,7 +133,10 @@ def _may_serve(project: Project, function: str) -> bool:
     if reached or fn is None:
         clients = reached and not project.endpoints.only_for_admins(function)
         return clients and (fn is None or not for_tests(project, fn))
-    return project.layer(fn) == "repository" and not project.graph.callers(fn)
+    return project.layer(fn) == "repository" and all(
+        project.layer(edge.caller) == "service" and not project.graph.callers(edge.caller)
+        for edge in project.graph.callers(fn)
+    )
 
 
 def _statements(project: Project) -> Iterator[tuple[Need, Location, str | None]]:
@@ -308,13 +313,18 @@ def _joins(use: ColumnUse) -> bool:
 
 
 def _query(use: ColumnUse) -> str:
-    """What stands for the query that uses the column: in Django a chain of calls with lookups, else all of the function."""
-    return f"{use.fn.fqn}:{use.query[:2]}" if use.query is not None else use.fn.fqn
+    """What stands for the query that uses the column: in Django a chain of calls with lookups, in SQLAlchemy the statement if that is
+    known, else all of the function."""
+    place = use.query or statement_of(use)
+    return f"{use.fn.fqn}:{place[:2]}" if place is not None else use.fn.fqn
 
 
-def _narrows(use: ColumnUse) -> str:
-    """Where a condition that finds few rows helps the others: the function, in Django for the same table."""
-    return f"{use.fn.fqn}:{use.table.name}" if use.framework == "django" else use.fn.fqn
+def _narrowed(use: ColumnUse, others: list[ColumnUse]) -> bool:
+    """Whether a condition that finds few rows helps the others: of the function, but for other statements; in Django of the table."""
+    few_rows = [item for item in others if _finds_few(item)]
+    if use.framework == "django":
+        return any(item.table.name == use.table.name for item in few_rows)
+    return any(not apart(use, item) for item in few_rows)
 
 
 def _optional(filters: list[ColumnUse]) -> bool:
@@ -340,7 +350,6 @@ def _uses(project: Project) -> Iterator[tuple[Need, Location, str | None]]:
     groups: dict[tuple[str, str], list[ColumnUse]] = {}
     for use in project.data.uses:
         groups.setdefault((use.fn.fqn, use.table.name), []).append(use)
-    reached = {_narrows(use) for use in project.data.uses if _finds_few(use)}
     tables: dict[str, set[str]] = {}
     by_function: dict[str, list[ColumnUse]] = {}
     for use in project.data.uses:
@@ -351,7 +360,7 @@ def _uses(project: Project) -> Iterator[tuple[Need, Location, str | None]]:
         uses = [use for use in group if not (use.how == "range" and _is_cursor(table, use.column))]
         if not uses or (
             any(use.partial for use in uses)
-            or _narrows(uses[0]) in reached
+            or _narrowed(uses[0], by_function[uses[0].fn.fqn])
             or any(len(tables[_query(use)]) > 1 for use in uses)
             or (uses[0].framework == "django" and _led_to(uses[0], by_function[uses[0].fn.fqn]))
             or _joins(uses[0])
