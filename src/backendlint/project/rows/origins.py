@@ -18,6 +18,7 @@ from backendlint.project.rows.associations import declared
 from backendlint.project.rows.loaders import EVERYTHING, LOADS, NOTHING, Loads, loads_of
 from backendlint.project.rows.managerrows import ManagerRows
 from backendlint.project.rows.rowlocks import asks_for_none
+from backendlint.project.rows.viewrows import named_rows
 from backendlint.project.values.presence import of_query
 
 if TYPE_CHECKING:
@@ -95,6 +96,10 @@ class _Context(NamedTuple):
     def edge(self, fn: Fn) -> Edge:
         """The call as a way into the function that was entered."""
         return Edge(self.caller, fn, self.call, "call", self.call.span)
+
+    def ways(self) -> tuple[tuple[Fn, Call], ...]:
+        """The calls by which it was entered, the last one first."""
+        return ((self.caller, self.call), *(self.outer.ways() if self.outer is not None else ()))
 
     def says(self, project: Project, fn: Fn) -> Given:
         """What it says of the parameters of the function that was entered."""
@@ -425,27 +430,12 @@ class _Walk:
             return False
         before, obscure = (len(self.found), self._met), False
         rows = next((model.returns.partition("[")[0] for model in self.project.models(fn, call)), "")
-        for stated in self._stated(fn, base, context):
+        for stated in named_rows(self.project, fn, base, context.ways() if context is not None else ()):
             self.visit(*stated, path, steps, None, depth)
             obscure = obscure or self._obscure(*stated, rows)
         if obscure and (len(self.found), self._met) == before:
             self._end(steps, path, loads=EVERYTHING)
         return (len(self.found), self._met) != before
-
-    def _stated(self, fn: Fn, base: Vid, context: _Context | None) -> list[tuple[Fn, Vid]]:
-        """The `queryset` that a view's class names; from within, the class of the object by which a mixin's method was entered."""
-        refs = self.project.refs(fn, base)
-        classes = [self.project.classes.get(ref.name) for ref in refs if ref.kind in ("super", "inst")]
-        stated = [self.project.hierarchy.attribute(cls, "queryset") for cls in classes if cls is not None]
-        found = [item for item in stated if item is not None]
-        if found or context is None or not self._of_itself(fn, base):
-            return found
-        entered = receiver(context.caller, context.call)
-        return self._stated(context.caller, entered, context.outer) if entered >= 0 else []
-
-    def _of_itself(self, fn: Fn, base: Vid) -> bool:
-        """`super()` or `self`."""
-        return fn.unguarded(base) == ("param", 0) or any(ref.kind == "super" for ref in self.project.refs(fn, base))
 
     def _library(
         self,
