@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 
 Path = tuple[str, ...]
 LOADS = ("select_related", "prefetch")
+_QUERY = "django.db.models.QuerySet"
 
 
 class Loads(NamedTuple):
@@ -51,6 +52,13 @@ def by_callers(project: Project, origin: Origin, path: Path) -> bool:
     the path names: other queries of the project load it so (`prefetch_related("lines__product")`)."""
     rooted = any(step.below >= len(origin.path) for step in origin.steps)
     return bool(origin.path) and not rooted and path[-2:] in project.associations.loaded
+
+
+def by_its_name(project: Project, fn: Fn, call: Call) -> list[CallModel]:
+    """`rows.in_order().prefetch_related("lines")`: what loads is a method of Django's queries, whatever gave these."""
+    value = fn.facts.values[call.func]
+    model = project.libraries.call(f"{_QUERY}.{value[2]}") if value[0] == "attr" else None
+    return [model] if model is not None and model.orm is not None and model.orm.op in LOADS else []
 
 
 def loads_of(project: Project, fn: Fn, call: Call, model: CallModel) -> Loads:

@@ -15,7 +15,7 @@ from backendlint.project.linking.holding import assigned, parts
 from backendlint.project.linking.parts import given_in_place
 from backendlint.project.loops.loops import behind, going_through, plain
 from backendlint.project.rows.associations import declared
-from backendlint.project.rows.loaders import EVERYTHING, LOADS, NOTHING, Loads, loads_of
+from backendlint.project.rows.loaders import EVERYTHING, LOADS, NOTHING, Loads, by_its_name, loads_of
 from backendlint.project.rows.managerrows import ManagerRows
 from backendlint.project.rows.rowlocks import asks_for_none
 from backendlint.project.rows.viewrows import named_rows
@@ -382,7 +382,7 @@ class _Walk:
             return
         if self._of_view(fn, call, path, steps, context, depth):
             return
-        models = self.project.models(fn, call)
+        models = self.project.models(fn, call) or by_its_name(self.project, fn, call)
         if not models:
             base = receiver(fn, call)
             self._unknown += base >= 0
