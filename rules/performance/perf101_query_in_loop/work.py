@@ -74,11 +74,12 @@ def beside_work(project: Project, item: Repeated | LazyRead) -> bool:
         stored = _stores_row(item, call)
         seldom = own or stored or any(block.kind == "except" for _, block in within)
         writes = not seldom and _sends_write(project, fn, call)
-        if outside or writes:
+        acts = not own and _does_something(project, fn, call)
+        if outside or writes or (acts and _says_what_it_does(fn.callee_name(call))):
             if not by_answer(item, within) or (writes and _makes_row(project, fn, call)):
                 return True
             decided.add(_branch(within))
-        elif not own and _does_something(project, fn, call):
+        elif acts:
             perhaps.add(_branch(within))
         name, models = fn.callee_name(call), project.models(fn, call)
         if own and name in DELETES and not call.passed:
@@ -88,7 +89,7 @@ def beside_work(project: Project, item: Repeated | LazyRead) -> bool:
             return True
         commits = itself or ("commit" in effects and not stored and not FINDS.search(name))
         if SENDS.match(name) or (commits and not own):
-            each = [(number, block) for number, block in within if not where_there(item, block)]
+            each = [part for part in within if not where_there(item, part[1]) and not _where_valid(fn, part[1])]
             branches.add(_branch(each) if itself or not _may_be_left(item, call) else (-2, ""))
     either = any(_either_way({*perhaps, branch}) for branch in decided)
     return (-1, "") in branches or _either_way(branches) or _either_way(decided) or either
@@ -101,6 +102,12 @@ def _beside(item: Repeated | LazyRead) -> Iterator[tuple[Call, list[tuple[int, B
         end = next((index for index, (_, block) in enumerate(way) if block.span == item.loop), -1)
         if end >= 0 and call.span != item.span:
             yield call, way[:end]
+
+
+def _where_valid(fn: Fn, block: Block) -> bool:
+    """`if form.is_valid(): form.save()`: nearly each round comes there."""
+    value = fn.unguarded(block.value) if block.kind == "if" and block.value >= 0 else ("",)
+    return value[0] == "call" and fn.callee_name(fn.calls[value[1]]) == "is_valid"
 
 
 def _either_way(branches: set[tuple[int, str]]) -> bool:
@@ -225,8 +232,12 @@ def works(project: Project, fn: Fn) -> bool:
 
 def does(edge: Edge) -> bool:
     """`revoke_role(user)`: called for nothing that it gives, by a name that says what it changes, however it does that."""
-    words = identifier_words(edge.callee.name)
-    return edge.call is not None and not DOES.isdisjoint(words[:1]) and is_statement(edge.caller, edge.call)
+    named = _says_what_it_does(edge.callee.name)
+    return edge.call is not None and named and is_statement(edge.caller, edge.call)
+
+
+def _says_what_it_does(name: str) -> bool:
+    return not DOES.isdisjoint(identifier_words(name)[:1])
 
 
 def _saves(project: Project, fn: Fn, call: Call) -> bool:
