@@ -106,13 +106,17 @@ def _hit(project: Project, need: Need) -> Hit:
     return Hit(
         f"The query{inside} {what} `{need.table.name}` by ({columns}), and no index of the table begins with "
         f"{'it' if len(need.columns) == 1 else 'any of these'}: every row is read; `CREATE INDEX "
-        f"{_index_name(need)} ON {need.table.name} {_method(need)}({', '.join(map(sql.quoted, need.columns))})`.",
+        f"{_index_name(need)} ON {_table(need)} {_method(need)}({', '.join(map(sql.quoted, need.columns))})`.",
         place,
         others,
         function=function,
         profile=None if (served and not seldom) or need.kind == "join" else "strict",
         fingerprint_key=f"{need.kind} {need.table.name}({columns})",
     )
+
+
+def _table(need: Need) -> str:
+    return ".".join(map(sql.quoted, need.table.name.split(".")))
 
 
 def _method(need: Need) -> str:
