@@ -8,7 +8,18 @@ from dataclasses import replace
 from backendlint.api import Hit, Location, Profile, Project, Repeated, Step, repeated, told_once
 
 from .endings import after_failure, until_found
-from .excuses import computes, dispatched, for_one_key, goes_on, locks_each, loops_below, of_code, sorts, under_own_lock
+from .excuses import (
+    computes,
+    dispatched,
+    for_one_key,
+    goes_on,
+    in_each_schema,
+    locks_each,
+    loops_below,
+    of_code,
+    sorts,
+    under_own_lock,
+)
 from .habits import again, by_others, cause, elsewhere, habit, in_other_loops
 from .occasions import is_seldom
 from .relations import relations
@@ -109,6 +120,7 @@ def _profile(project: Project, item: Repeated) -> Profile | None:
         or computes(project, item)
         or sorts(item)
         or for_one_key(item)
+        or in_each_schema(project, item)
         or of_code(item)
         or until_found(item)
         or after_failure(item)

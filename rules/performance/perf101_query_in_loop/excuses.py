@@ -14,6 +14,8 @@ CTE = re.compile(r"\b(\w+)\s+AS\s*\(", re.IGNORECASE)
 LOCK = re.compile(r"lock|mutex|semaphore", re.IGNORECASE)
 NAMING = {"getattr": 1, "setattr": 1, "hasattr": 1, "issubclass": 0}
 """Where these take the name of an attribute, or a class."""
+SWITCHES = frozenset({"set_tenant", "set_schema", "tenant_context", "schema_context"})
+"""What django-tenants and its relatives turn a connection to another schema by."""
 KINDS = 3
 """So many names that a function tells apart make it a switch."""
 
@@ -81,6 +83,17 @@ def dispatched(item: Repeated) -> bool:
     chosen = {subject for test, outcome in fn.tests_of(block) if outcome and (subject := _told_apart(fn, test)) >= 0}
     kinds = [_told_apart(fn, vid) for vid in fn.made_by("compare")]
     return any(kinds.count(subject) >= KINDS for subject in chosen)
+
+
+def in_each_schema(project: Project, item: Repeated) -> bool:
+    """`for tenant in tenants: with tenant_context(tenant): ...`: each round asks in another schema, itself or by what it calls."""
+    fn, (loop, _) = item.fn, _within(item)
+    inside = (call for call in fn.calls if any(number == loop for number, _ in fn.blocks_of(call.block)))
+    return any(
+        fn.callee_name(call) in SWITCHES
+        or any(other.callee_name(part) in SWITCHES for other in project.targets(fn, call) for part in other.calls)
+        for call in inside
+    )
 
 
 def for_one_key(item: Repeated) -> bool:
