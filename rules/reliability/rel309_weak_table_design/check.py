@@ -313,11 +313,18 @@ def _target(project: Project, table: Table, stem: str) -> Table | None:
         for target in (project.data.schema.find(before + name) for name in names):
             if target is table:
                 return None  # `user_id` of a user is what another system calls it
-            if target is not None and target.kind == "table":
+            if target is not None and target.kind == "table" and _reached(project, table, target):
                 found[id(target)] = target
         if found:
             return next(iter(found.values())) if len(found) == 1 else None
     return _said_by_others(project, table, f"{stem}_id")
+
+
+def _reached(project: Project, table: Table, target: Table) -> bool:
+    """Whether a foreign key may lead there: both lie in one schema of the database, or the other in the default one; a name of
+    three parts (`training.public.feedback`) is of another database."""
+    usual = project.data.schema.tables.get(target.name) is target
+    return target.namespace == table.namespace or (usual and "." not in table.namespace)
 
 
 def _said_by_others(project: Project, table: Table, name: str) -> Table | None:

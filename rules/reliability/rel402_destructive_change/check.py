@@ -31,7 +31,7 @@ def _judged(project: Project) -> Iterator[Hit]:
     for moment in project.data.moments():
         operation = moment.operation
         if isinstance(operation, ops.DropTable) and operation.kind == "table" and _real(moment, operation.table):
-            if _goes_with_owner(moment, operation):
+            if _goes_with_owner(moment, operation) or _is_view(moment, operation):
                 continue
             hit = _dropped_table(project, moment, operation)
             late = _second_step(released, moment, operation.table) or moment.migration.after_deploy
@@ -118,7 +118,8 @@ def _second_step(released: dict[tuple[str, str], str], moment: Moment, table: st
 
 def _dropped_table(project: Project, moment: Moment, operation: ops.DropTable) -> Hit:
     table = operation.table
-    if any(isinstance(item, ops.CreateTable) and item.table.name.lower() == table.lower() for item in moment.to_come):
+    bare = table.rpartition(".")[2].lower()
+    if any(isinstance(item, ops.CreateTable) and item.table.name.lower() == bare for item in moment.to_come):
         return moment.hit(
             f"Dropping table `{table}` and making it again loses its rows; copy them to the new one (`INSERT ... SELECT`), or change "
             "the one that is there."
@@ -229,6 +230,15 @@ def _goes_with_owner(moment: Moment, operation: ops.DropTable) -> bool:
     return any(
         isinstance(item, ops.DropTable) and operation.table.lower().startswith(f"{item.table.lower()}_")
         for item in moment.migration.whole
+    )
+
+
+def _is_view(moment: Moment, operation: ops.DropTable) -> bool:
+    """`DROP TABLE totals_mv`, `CREATE MATERIALIZED VIEW totals_mv TO totals ...`: ClickHouse drops its views so."""
+    name = operation.table.rpartition(".")[2].lower()
+    return any(
+        isinstance(item, ops.CreateTable) and item.table.kind == "view" and item.table.name.lower() == name
+        for item in moment.to_come
     )
 
 

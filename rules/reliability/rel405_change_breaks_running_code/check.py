@@ -75,7 +75,7 @@ def _type(moment: Moment, operation: ops.AlterColumn) -> Iterator[Hit]:
     table = moment.table(operation.table)
     column = table.column(operation.column) if table is not None else None
     old, new = column.type if column is not None else "", operation.type or ""
-    if not new or moment.dialect == "sqlite" or "ENUM" in (sqltypes.base(old), sqltypes.base(new)):
+    if not new or moment.dialect in ("sqlite", "clickhouse") or "ENUM" in (sqltypes.base(old), sqltypes.base(new)):
         return
     if old and (sqltypes.widens(old, new) or (moment.dialect == "mysql" and _same_in_mysql(old, new))):
         return

@@ -131,6 +131,8 @@ def _create_table(reader: Reader, location: Location | None, text: str, temporar
         table.complete = False
     if temporary:
         table.kind = "temporary"
+    elif any(token.endswith("MERGETREE") for token in rest):
+        table.kind = "columnar"
     yield ops.CreateTable(table=table, if_not_exists=exists, location=location, text=text)
 
 

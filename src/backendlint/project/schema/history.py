@@ -40,6 +40,8 @@ _SETTINGS = re.compile(
 )
 """Tables of what is set for the whole installation."""
 _REFRESHED = re.compile(r"REFRESH\s+MATERIALIZED\s+VIEW\s+(?!CONCURRENTLY\b)([\w.]+)", re.IGNORECASE)
+_MERGE_TREE = re.compile(r"\bENGINE\s*=\s*\w*MergeTree\b", re.IGNORECASE)
+_CASCADE = re.compile(r"\bCASCADE\b", re.IGNORECASE)
 RECENT = 10
 """Migrations further back in their chain are history: they have run, and what they did is told in the strict profile only.
 So are those that by their dates are long released."""
@@ -160,7 +162,7 @@ def moments(
                 created.add(operation.new.lower())
             if isinstance(operation, ops.Other) and operation.kind == ops.UNNAMED_TABLE:
                 created.add("")
-            created |= {name.lower() for name in _emptied(operation)}
+            created |= {name.lower() for name in _emptied(operation, schema)}
             apply(schema, operation)
             earlier.append(operation)
         chain.append(set() if migration.initial or not chain else _made_in(earlier))
@@ -173,14 +175,29 @@ def _made_in(operations: Sequence[ops.Operation]) -> set[str]:
     return {item.table.name.lower() for item in operations if isinstance(item, ops.CreateTable)} - {""}
 
 
-def _emptied(operation: ops.Operation) -> Sequence[str]:
+def _emptied(operation: ops.Operation, schema: Schema) -> Collection[str]:
     """What an operation empties, or fills anew, under a lock that nobody can read past (PostgreSQL's TRUNCATE, REFRESH)."""
     if isinstance(operation, ops.Truncate):
-        return operation.tables
+        return _referring(schema, operation.tables) if _CASCADE.search(operation.text) else operation.tables
     if isinstance(operation, ops.Other) and operation.kind == "REFRESH":
         name = _REFRESHED.match(operation.text)
         return (name[1],) if name is not None else ()
     return ()
+
+
+def _referring(schema: Schema, names: Sequence[str]) -> set[str]:
+    """The tables, and those whose foreign keys lead to them, which `TRUNCATE ... CASCADE` empties too."""
+    found, todo = set[str](), [name.lower() for name in names]
+    while todo:
+        name = todo.pop()
+        if name not in found:
+            found.add(name)
+            todo += [
+                table.name.lower()
+                for table in schema.tables.values()
+                if any(key.enforced and key.target.lower() == name for key in table.foreign_keys)
+            ]
+    return found
 
 
 def flat(operations: Sequence[ops.Operation]) -> Iterator[tuple[ops.Operation, ops.RunSQL | None]]:
@@ -265,7 +282,7 @@ def read_sql_files(
             continue
         if is_archived(path) and chain_of(path) in initial:
             continue  # what the archive did is part of what sets up the database
-        spoken = dialect_at(path, dialect)
+        spoken = "clickhouse" if _MERGE_TREE.search(text) else dialect_at(path, dialect)
         script = read_script(_forward(text), spoken, partial(place_in, path, text))
         name = path.rpartition("/")[2]
         if _MIGRATION_FOLDER.search(path.rpartition("/")[0]) or (numbered and _NUMBERED.match(name)):

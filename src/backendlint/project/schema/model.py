@@ -94,7 +94,7 @@ class Table:
     namespace: str = ""
     """The database schema that it lies in, "" for the default one."""
     kind: str = "table"
-    """table, view, or virtual (full-text and other module tables)."""
+    """table, view, virtual (full-text and other module tables), or columnar (ClickHouse's, wide and without keys that hold)."""
     source: str = ""
     """sqlalchemy, peewee, django, alembic, django-migrations, ddl."""
     owner: str = ""

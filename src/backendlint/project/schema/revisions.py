@@ -8,6 +8,7 @@ from backendlint.project.schema import operations as ops
 
 _FOLDERS = {
     "sqlite": "sqlite", "sqlite3": "sqlite", "postgres": "postgres", "postgresql": "postgres", "mysql": "mysql", "mariadb": "mysql",
+    "clickhouse": "clickhouse",
 }  # fmt: skip
 """Names by which folders and tests tell for which database a script is, in projects that serve several."""
 

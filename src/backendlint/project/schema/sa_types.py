@@ -86,6 +86,9 @@ def _sized(name: str, call: CallNode) -> str:
     if kind in {"TIMESTAMP", "TIME"}:
         zone = call.argument(0, "timezone")
         return f"{kind}TZ" if zone is not None and zone.const() is True else kind
+    if name == "TINYINT":
+        width = call.kwarg("display_width")
+        return "BOOLEAN" if width is not None and width.const() == 1 else kind  # how MySQL gives back a boolean
     if kind == "ENUM" and call.flag("native_enum", True) is False:
         return "VARCHAR"
     return kind
