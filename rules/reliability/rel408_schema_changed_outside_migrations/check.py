@@ -23,13 +23,19 @@ _TOGGLE = re.compile(
 )
 """Triggers that a load switches off and on again are no other schema."""
 _ANY_TABLE = re.compile(
-    r"(?:TABLE(?:\s+IF\s+(?:NOT\s+)?EXISTS)?|\sON)\s+(?:ONLY\s+)?(?:%s|%\(|\"?hole_\d+_)", re.IGNORECASE
+    r"(?:TABLE(?:\s+IF\s+(?:NOT\s+)?EXISTS)?|\sON)\s+(?:ONLY\s+)?(?:%s|%\(|[\w.\"]*(?:hole_\d+_|\{))", re.IGNORECASE
 )
 """A table whose name is worked out: as users make tables of their own, there is no migration that could know it."""
 _TABLE = re.compile(
     r"^\s*(CREATE|ALTER|DROP)\s+(?:UNLOGGED\s+)?TABLE\s+(?:IF\s+(?:NOT\s+)?EXISTS\s+)?(?:ONLY\s+)?([\w.\"`]+)",
     re.IGNORECASE,
 )
+_SHORT = re.compile(
+    r"^\s*CREATE\s+(?:(?:GLOBAL|LOCAL)\s+)?TEMP(?:ORARY)?\s+TABLE\s+(?:IF\s+NOT\s+EXISTS\s+)?([\w.\"`]+)", re.IGNORECASE
+)
+_MIGRATES = re.compile(r"(?:^|_)migrat(?:e|es|ion|ions)(?:_|$)", re.IGNORECASE)
+"""`migrate_7()`: a migration of the project's own making."""
+_LIGHT = "sqlite"
 _HARM = {
     "create_all": "a table that it makes has no revision, so the next migration finds it there and fails, and its later changes "
     "never reach production",
@@ -63,10 +69,10 @@ def _created(project: Project, fn: Fn, call: Call, migrated: bool) -> Iterator[H
     if project.data.beside_migrations(_base(project, fn, func)):
         return  # of a database that has no migrations
     place = fn.location(call.span)
-    if name == "drop_all" and only_by_hand(project, fn):
-        return  # an operator empties a database, and says so
+    if name == "drop_all" and (only_by_hand(project, fn) or _as_found(fn)):
+        return  # an operator empties a database, and says so; or all that is found goes, the revisions too
     if migrated:
-        aside = _switched(project, fn, call) or _unused(project, fn)
+        aside = _switched(project, fn, call) or _unused(project, fn) or _of_light_database(fn, call)
         yield Hit(
             f"`{name}()` in `{fn.name}()` changes the schema beside the migrations: {_HARM[name]}; let migrations alone change the "
             "schema.",
@@ -84,6 +90,19 @@ def _created(project: Project, fn: Fn, call: Call, migrated: bool) -> Iterator[H
             profile="strict",
             confidence="medium",
         )
+
+
+def _as_found(fn: Fn) -> bool:
+    """`metadata.reflect(engine)`, then `metadata.drop_all(engine)`."""
+    return any(fn.callee_name(call) == "reflect" for call in fn.calls)
+
+
+def _of_light_database(fn: Fn, call: Call) -> bool:
+    """`if engine.dialect.name == "sqlite":`, the database of a developer, while others are migrated."""
+    return any(
+        outcome and vid >= 0 and any(fn.const(part) == _LIGHT for part in ingredients(fn.facts, (vid,)))
+        for vid, outcome in fn.tests_of(call.block)
+    )
 
 
 def _unused(project: Project, fn: Fn) -> bool:
@@ -146,6 +165,12 @@ def _done_to(text: str) -> tuple[str, str]:
     return (match[1].upper(), match[2]) if match is not None else ("", "")
 
 
+def _passing(text: str) -> str:
+    """The table that a text makes for its connection alone; "" where it makes none."""
+    match = _SHORT.match(text)
+    return match[1] if match is not None else ""
+
+
 def _of_another_database(project: Project, name: str) -> bool:
     """`ALTER TABLE logs ...`, where the model of that table is of another database than the one that is migrated."""
     table = project.data.sqlalchemy.find(name) if name else None
@@ -189,12 +214,14 @@ def _executed(project: Project, inside: frozenset[str]) -> Iterator[Hit]:
         start = len(match.group()) - len(match.group().lstrip())
         if done != "ALTER" and (fn.path, table) in scratch:
             continue
-        unknown = _ANY_TABLE.search(text.text) is not None
+        if any(other.fn is fn and _passing(other.text) == table != "" for other in project.data.texts):
+            continue
+        aside = _ANY_TABLE.search(text.text) is not None or _MIGRATES.search(fn.name) is not None
         yield Hit(
             f"`{verb}` in `{fn.name}()` changes the schema beside the migrations: nothing records it, it "
             "runs whenever this code runs, and "
             "databases drift apart; write it as a migration.",
             text.location(start, match.end()),
             function=fn.fqn,
-            profile="strict" if unknown else None,
+            profile="strict" if aside else None,
         )
