@@ -91,6 +91,8 @@ def _syntax(statement: SqlStatement) -> Iterator[Hit]:
         return  # the last: ClickHouse's drivers send the rows apart
     at = max(0, parsed.offset)
     token = next((item for item in statement.tokens if item.end - statement.offset > at), statement.tokens[-1])
+    if _is_type(statement, token.start):
+        return  # `::cube`: extensions bring types that sqlglot takes for words of the language
     near = f" near `{token.raw[:30]}`"
     spot = (token.start - statement.offset, token.end - statement.offset)
     yield statement.hit(
@@ -98,6 +100,11 @@ def _syntax(statement: SqlStatement) -> Iterator[Hit]:
         at=spot,
         confidence="medium",
     )
+
+
+def _is_type(statement: SqlStatement, start: int) -> bool:
+    """Whether the name of a type must stand there."""
+    return any(second.start == start and first.raw == "::" for first, second in pairwise(statement.tokens))
 
 
 def _table_of_values(statement: SqlStatement) -> bool:
@@ -154,7 +161,7 @@ def _tables(statement: SqlStatement, scope: sql.Scope) -> Iterator[Hit]:
                 source.node,
                 related=(Step(dropped, "dropped here"),),
             )
-        elif near:
+        elif near and not statement.project.data.is_made(source.name):
             yield statement.hit(
                 f"There is no table `{source.name}`: neither models nor migrations nor DDL define it, so "
                 f"this statement{sql.within(statement)} fails; "
@@ -228,8 +235,10 @@ def _exempt(statement: SqlStatement, scope: sql.Scope, node: exp.Column) -> bool
         return statement.dialect in {"sqlite", ""} or node.find_ancestor(exp.Where, exp.Select) is scope.node
     if not node.table and node.name.lower() in {source.lower() for source in scope.sources}:
         return True
-    if not node.table and node.name.lower() in scope.output and isinstance(node.parent, exp.Ordered):
-        return True
+    if not node.table and isinstance(node.parent, exp.Ordered):  # a hole may give a result column of that name
+        named = scope.node.expressions if isinstance(scope.node, exp.Select) else []
+        if node.name.lower() in scope.output or any(statement.is_hole(item.sql()) for item in named):
+            return True
     part = bool(node.table) and node.name.isdigit()  # `pair.1`: of a tuple, as ClickHouse has them
     return part or node.name.upper() in _NO_COLUMNS
 
@@ -285,7 +294,7 @@ def _counted(statement: SqlStatement, node: exp.Expression, wanted: int, listed:
         return
     rows: list[exp.Expression] = []
     if isinstance(values, exp.Values):
-        rows = [row for row in values.expressions if isinstance(row, exp.Tuple)]
+        rows = [_row(item) for item in values.expressions if isinstance(item, exp.Tuple)]
         counts = [
             (row, len(row.expressions))
             for row in rows
@@ -304,6 +313,13 @@ def _counted(statement: SqlStatement, node: exp.Expression, wanted: int, listed:
                 "fails each time; give each column its value.",
                 row,
             )
+
+
+def _row(node: exp.Tuple) -> exp.Tuple:
+    """`VALUES {rows}`, which ClickHouse's parser wraps twice."""
+    while len(node.expressions) == 1 and isinstance(node.expressions[0], exp.Tuple):
+        node = node.expressions[0]
+    return node
 
 
 def _required(statement: SqlStatement, table: Table, given: set[str]) -> Iterator[Hit]:

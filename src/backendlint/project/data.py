@@ -108,6 +108,11 @@ class Data:
         enough = len(known) >= FEW and len(unknown) * FEW <= len(known)
         return enough and len(users) == 1 and not is_foreign(name, self)
 
+    def is_made(self, name: str) -> bool:
+        """True for a table that executed SQL names and some text makes, be it for a while (`CREATE TABLE rest AS SELECT ...`)."""
+        known, unknown = self._tables_named
+        return name.lower() not in known and name.lower() not in unknown
+
     @cached_property
     def _tables_named(self) -> tuple[set[str], dict[str, set[Location]]]:
         """Tables that executed SQL names: those that are known, and the others with the statements that name them."""

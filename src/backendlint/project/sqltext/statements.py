@@ -28,6 +28,8 @@ _OTHER_DIALECTS = ("postgres", "", "mysql", "sqlite", "tsql", "oracle")
 _FOREIGN = ("clickhouse", "bigquery", "snowflake", "duckdb")
 """Databases for analysis: tried last, for whole statements; what only they take proves nothing about the project's own
 dialect."""
+_WAREHOUSES = frozenset({"spark", "bigquery", "snowflake", "duckdb"})
+"""What is asked there lies in tables of its own, whatever the project's database has under their names."""
 MAX_LENGTH = 60_000
 """Longer statements (data loads) are not parsed."""
 _TYPED = ("DATE", "TIME", "TIMESTAMP", "TIMESTAMPTZ")
@@ -165,8 +167,10 @@ class Statement:
 
     @property
     def schema(self) -> Schema:
-        """What is known of the database's tables."""
-        return self.project.data.schema
+        """What is known of the tables of the database that it is for."""
+        data = self.project.data
+        elsewhere = self.source.dialect in _WAREHOUSES and self.source.dialect != data.dialect
+        return Schema(complete=False) if elsewhere else data.schema
 
     @property
     def parsed(self) -> Parsed:
