@@ -12,16 +12,16 @@ from backendlint.api import (
     Fn,
     Hit,
     Project,
-    Ref,
     SqlStatement,
     Write,
     below,
     for_development,
-    for_tests,
     identifier_words,
     ingredients,
     sql,
 )
+
+from .onerow import holds_one, of_one_row
 
 _MEANT = re.compile(
     r"(?:^|_)(?:clear|reset|truncate|purge|wipe|nuke|invalidate|rebuild|flush|empty|delete_all|remove_all|drop|teardown|clean_?up|seed|populate)(?:_|$)",
@@ -33,6 +33,7 @@ _STORES = frozenset({"cache", "data", "table", "db", "database", "queue", "state
 _ALL = re.compile(r"(?:^|_)all(?:_|$)", re.IGNORECASE)
 """`rate_all()`, `recount_all_berths()`: the name announces it."""
 _TEMPORARY = re.compile(r"^(?:tmp|temp|staging|scratch)_|_(?:tmp|temp|staging|scratch)$|^#", re.IGNORECASE)
+_COPY = re.compile(r"^(?:tmp|temp|temporary|scratch)_(?:\w*_)?(?:db|database)", re.IGNORECASE)
 _SINGLE = re.compile(
     r"(?:version|ordering|position|counter|sequence|settings?|config|metadata|lock|cursor|checkpoint|watermark)$",
     re.IGNORECASE,
@@ -67,7 +68,6 @@ _WHOLE = frozenset(
 )
 """What leads from a model to all of its rows."""
 _EXECUTES = frozenset({"execute", "exec", "scalars", "scalar"})
-_ASKS_ONE = ("get", "get_or_create", "update_or_create")
 MAX_STEPS = 12
 
 
@@ -99,6 +99,10 @@ def check(project: Project) -> Iterator[Hit]:
         yield from _operation(project, write)
 
 
+def _told_which(fn: Fn | None) -> bool:
+    return fn is not None and any(_KEY.search(param.name) for param in fn.facts.params)
+
+
 def _meant(fn: Fn, table: str) -> bool:
     """Whether the function's name says that all rows go, and neither its name nor its parameters tell some from others."""
     bare = _BARE.match(fn.name)
@@ -106,7 +110,7 @@ def _meant(fn: Fn, table: str) -> bool:
         return False
     if not (_MEANT.search(fn.name) or _ALL.search(fn.name)) or _SOME.search(fn.name):
         return False
-    return not any(_KEY.search(param.name) for param in fn.facts.params)
+    return not _told_which(fn)
 
 
 def _parts(name: str) -> set[str]:
@@ -144,8 +148,16 @@ def _statement(project: Project, statement: SqlStatement) -> Iterator[Hit]:
         f"{what} every row of {shown}, and no backup but the last one brings them back; add the condition, "
         "or, if all rows are meant, "
         "say so in the function's name (`..._all_...`).",
-        profile="strict" if _aside(project, fn) else None,
+        profile="strict"
+        if _aside(project, fn) or (not _told_which(fn) and holds_one(project, table)) or _on_a_copy(fn)
+        else None,
     )
+
+
+def _on_a_copy(fn: Fn | None) -> bool:
+    """`connect(db_name=TMP_DATABASE)`: what the function works on is made for the purpose."""
+    given = (fn.value(vid) for call in fn.calls for vid in call.passed) if fn is not None else ()
+    return any(value[0] in ("name", "attr") and _COPY.search(str(value[-1]).rpartition(".")[2]) for value in given)
 
 
 def _refilled(statement: SqlStatement, table: str) -> bool:
@@ -226,7 +238,7 @@ def _operation(project: Project, write: Write) -> Iterator[Hit]:
         if _aside(project, fn)
         or _starts_over(project, fn)
         or _otherwise_some(project, write)
-        or _of_one_row(project, write.entity)
+        or of_one_row(project, write.entity)
         else None,
     )
 
@@ -262,22 +274,6 @@ def _starts_over(project: Project, fn: Fn) -> bool:
         and (item.entity in ("", own) or _everything(project, fn, _sent(fn, item.call)[1], MAX_STEPS))
         for item in writes
     )
-
-
-def _of_one_row(project: Project, entity: str) -> bool:
-    """`Banner.objects.get(id=1)`: the table has one row, which all share."""
-    return any(
-        fn.const(vid) == 1 and not for_tests(project, fn)
-        for fn, call in project.graph.calls_written(*_ASKS_ONE)
-        for key, vid in call.kwargs
-        if key in ("id", "pk") and any(row.name == entity for row in _rows(project, fn, call))
-    )
-
-
-def _rows(project: Project, fn: Fn, call: Call) -> Iterator[Ref]:
-    """The classes of which a call gives rows, or a row with whether it was made."""
-    for ref in project.refs(fn, call.value):
-        yield from (item for item in (ref, ref.arg) if item is not None)
 
 
 def _otherwise_some(project: Project, write: Write) -> bool:

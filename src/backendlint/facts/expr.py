@@ -254,7 +254,8 @@ class Expressions(Table):
             else:
                 parts.append(self.visit(part))
         if len(parts) == 1 and self.facts.values[parts[0]][0] == "const":
-            return self.add(self.facts.values[parts[0]], node)
+            whole = isinstance(node.values[0], ast.Constant)  # `f"SELECT 1"` is one text, not two
+            return parts[0] if whole else self.add(self.facts.values[parts[0]], node)
         return self.add(("fmt", "f", tuple(parts), -1), node)
 
     def _formatted(self, node: ast.FormattedValue) -> Vid:
