@@ -161,6 +161,7 @@ def _doubtful(project: Project, raced: Raced, unique: bool) -> bool:
     return (
         (not unique and _may_be_many(project, raced))
         or of_own_run(project, raced)
+        or of_saved_row(project, raced)
         or only_planned(project, raced.fn)
         or project.lifecycle.alone_leads_to(raced.fn)
         or by_import(project, raced.fn)
@@ -216,6 +217,14 @@ def of_own_run(project: Project, raced: Raced) -> bool:
     given = [raced.fn.unguarded(vid) for vid in _sought(project, raced)]
     names = [raced.fn.facts.params[value[1]].name for value in given if value[0] == "param"]
     return any(not WORK.isdisjoint(identifier_words(name)) for name in names)
+
+
+def of_saved_row(project: Project, raced: Raced) -> bool:
+    """`def add_profile(sender, instance, **kwargs): if not Profile.filter(user=instance).exists(): ...`: what hears of a row that
+    was saved looks for what belongs to that very row."""
+    names = [param.name for param in raced.fn.facts.params]
+    roots = [raced.fn.value(object_root(raced.fn, vid)) for vid in _sought(project, raced)]
+    return "sender" in names and any(value[0] == "param" and names[value[1]] == "instance" for value in roots)
 
 
 def _sought(project: Project, raced: Raced) -> set[Vid]:

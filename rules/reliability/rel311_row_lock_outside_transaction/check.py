@@ -5,7 +5,20 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
-from backendlint.api import Call, Fn, Hit, Profile, Project, Span, for_tests, given, ingredients, receiver, ruled_out
+from backendlint.api import (
+    Call,
+    Edge,
+    Fn,
+    Hit,
+    Profile,
+    Project,
+    Span,
+    for_tests,
+    given,
+    ingredients,
+    receiver,
+    ruled_out,
+)
 
 FOR_UPDATE = re.compile(r"\bFOR\s+(?:NO\s+KEY\s+)?(?:UPDATE|SHARE)\b", re.IGNORECASE)
 WRITES = re.compile(
@@ -104,7 +117,11 @@ def _by_others(project: Project, fn: Fn, block: int, more: str = "", helped: Cal
     for edge in project.graph.callers(fn):
         if edge.call is None or edge.kind != "call" or for_tests(project, edge.caller):
             continue
-        if ruled_out(fn, block, given(edge)) or (helped and not project.queries.ended(fn, helped, edge)):
+        if (
+            ruled_out(fn, block, given(edge))
+            or _on_other_branch(fn, block, edge)
+            or (helped and not project.queries.ended(fn, helped, edge))
+        ):
             continue
         if project.transactions.open_at(edge.caller, edge.block) is None and not _asked_first(edge.caller, edge.block):
             yield Hit(
@@ -117,16 +134,22 @@ def _by_others(project: Project, fn: Fn, block: int, more: str = "", helped: Cal
             )
 
 
+def _on_other_branch(fn: Fn, block: int, edge: Edge) -> bool:
+    """`if lock: with atomic(): store()`, `else: store()`, where the inner function locks under the same `if lock:`."""
+    asked = {(value[1], outcome) for test, outcome in fn.tests_of(block) if (value := fn.value(test))[0] == "outer"}
+    return fn.parent is edge.caller and any(
+        (test, not outcome) in asked for test, outcome in edge.caller.tests_of(edge.block)
+    )
+
+
 def _asked_first(fn: Fn, block: int) -> bool:
-    """`if not transaction.get_autocommit():`, `if connection.in_atomic_block:` around the query."""
+    """`if not transaction.get_autocommit():`, `if connection.in_atomic_block:` around the query, or that it must be so."""
+    tests = [item.value for item in fn.facts.statements if item.kind == "assert"]
     for _, item in fn.blocks_of(block):
-        if item.kind not in ("if", "else"):
-            continue
-        test = item.value if item.kind == "if" else fn.facts.blocks[item.group].value
-        parts = (fn.value(vid) for vid in ingredients(fn.facts, (test,)))
-        if any(value[0] in ("attr", "name") and str(value[-1]).endswith(_STATES) for value in parts):
-            return True
-    return False
+        if item.kind in ("if", "else"):
+            tests.append(item.value if item.kind == "if" else fn.facts.blocks[item.group].value)
+    parts = (fn.value(vid) for vid in ingredients(fn.facts, tests))
+    return any(value[0] in ("attr", "name") and str(value[-1]).endswith(_STATES) for value in parts)
 
 
 def _built_for_others(project: Project, fn: Fn) -> bool:

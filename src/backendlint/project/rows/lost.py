@@ -68,7 +68,7 @@ def read_modify_writes(project: Project) -> Iterator[Lost]:
     isolated = isolated_folders(project)
     for fn in project.all_functions():
         for store in (*fn.facts.stores, *_handed_over(project, fn)) if not runs_isolated(fn, isolated) else ():
-            if not store.name or not _from_itself(fn, store) or _counted_anew(fn, store):
+            if not store.name or not _from_itself(fn, store) or _counted_anew(project, fn, store):
                 continue
             origins = [item for item in project.origins.of(fn, store.base) if item.known and item.steps]
             unseen = not origins and _of_stored_row(project, fn, store)
@@ -170,11 +170,21 @@ def _tallies(project: Project, entity: Cls, name: str) -> bool:
     return types.family(column.type) != "text" or types.length(column.type) is None
 
 
-def _counted_anew(fn: Fn, store: Store) -> bool:
-    """`meter.units = 0` before the loop that adds to it: the sum does not rest on the old value."""
+def _counted_anew(project: Project, fn: Fn, store: Store) -> bool:
+    """`meter.units = 0` before the loop that adds to it, also by a function of its own: the sum does not rest on the old value."""
+    helpers = [
+        target
+        for call in fn.calls
+        if before(call.span, store.span)
+        for target in project.targets(fn, call)
+        if target.parent is fn or (target.cls is not None and target.cls is fn.cls)
+    ]
     return any(
-        other.name == store.name and before(other.span, store.span) and fn.const(other.value) in (0, None)
-        for other in fn.facts.stores
+        other.name == store.name
+        and (item is not fn or before(other.span, store.span))
+        and item.const(other.value) in (0, None)
+        for item in (fn, *helpers)
+        for other in item.facts.stores
     )
 
 
