@@ -8,7 +8,7 @@ from collections import Counter
 from backendlint.api import Durable, Fn, Project, below, called_name, identifier_words, openings
 
 _ASIDE = re.compile(
-    r"rate_?limit|throttl|log(?!in)|audit|event|history|session|notification|metric|stat(?!us|e)|search|dirty|cache|vector|visit"
+    r"rate_?limit|throttl|log(?!in)|audit|event|history|session|notification|metric|stat(?!us|e|ion|ic(?!s))|search|dirty|cache|vector|visit"
     r"|favou?rite|bookmark|sync_?(record|run)"
     r"|(user|track|record)_?activit|errors?$|last_?(activity|seen|used|access|login)",
     re.IGNORECASE,

@@ -41,9 +41,18 @@ def outside(project: Project, fn: Fn, first: Durable, second: Durable) -> bool:
         and (
             _SENDS.match(called_name(fn.file, fn.facts, call).rpartition(".")[2])
             or project.effects.call_effects(fn, call).intersection(_OUTSIDE)
+            or _by_workers(project, fn, call)
             or (_QUEUED in project.effects.call_effects(fn, call) and _keeps(project, fn, call))
         )
         for call in fn.calls
+    )
+
+
+def _by_workers(project: Project, fn: Fn, call: Call) -> bool:
+    """`pool.submit(upload, part)`, whose outcome the function stores."""
+    return any(
+        edge.call is call and edge.kind == "thread" and project.effects.has(edge.callee, *_OUTSIDE)
+        for edge in project.graph.callees(fn)
     )
 
 

@@ -11,15 +11,16 @@ _ALL = ("builtins.Exception", "builtins.BaseException")
 
 
 def dispensable(project: Project, fn: Fn, first: Durable, second: Durable) -> bool:
-    """Whether the second write may fail: its own `try` goes on then (`except IntegrityError: pass`), and the first stays. In
-    a loop, what a callee stores is tried for each item whatever the reason: `except RuntimeError: pass`."""
+    """Whether the second write may fail: its own `try` goes on then (`except IntegrityError: pass`), and the first stays. What
+    a callee stores may fail by an error of the project's own (`except CheckFailed: log`), and in a loop by any."""
     blocks = fn.facts.blocks
     for handler, types in project.exceptions.handlers(fn, second.call.block):
         block = blocks[handler]
         goes_on = block.kind == "except" and not block.exits and not project.exceptions.reraises(fn, handler)
         if not goes_on or first.call.block in below(fn.facts, block.group):
             continue
-        tried = second.edges and fn.inside(block.group, "for") is not None
+        own = any(name in project.classes for name in types)
+        tried = second.edges and (own or fn.inside(block.group, "for") is not None)
         if tried or any(name in _ALL or project.exception_kind(name) == "integrity" for name in types):
             return True
     return False

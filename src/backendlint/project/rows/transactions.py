@@ -15,7 +15,7 @@ from backendlint.project.graph.certain import Given, given, ruled_out
 from backendlint.project.graph.effects import SAME_THREAD
 from backendlint.project.graph.programs import for_tests
 from backendlint.project.libraries.model import CallModel
-from backendlint.project.linking.binding import unchanged
+from backendlint.project.linking.binding import object_root, receiver, unchanged
 from backendlint.project.linking.decorators import made_within
 from backendlint.project.linking.handedon import HandedOn
 from backendlint.project.loops.loops import plain
@@ -111,11 +111,18 @@ class Transactions:
         """A class whose exit commits, or that is entered and has a `commit` of its own."""
         for name in ("__exit__", "__aexit__"):
             method = self.project.method(cls, name)
-            if method is not None and self.project.effects.has(method, "commit", "rollback"):
+            if method is not None and any(self._ends_held(method, effect) for effect in ("commit", "rollback")):
                 return True
         entered = self.project.method(cls, "__enter__") or self.project.method(cls, "__aenter__")
         commit = self.project.method(cls, "commit")
         return entered is not None and commit is not None and self._of_database(commit)
+
+    def _ends_held(self, fn: Fn, effect: str) -> bool:
+        """Whether it ends the transaction of a session that was there: not of one that is opened for it (`with new_session() as s:
+        s.commit()`), as an exit does that stores something."""
+        _, site = self.project.effects.chain(fn, effect)
+        session = receiver(site.fn, site.call) if site is not None else -1
+        return site is not None and (session < 0 or site.fn.value(object_root(site.fn, session))[0] != "enter")
 
     def _of_database(self, commit: Fn) -> bool:
         """Whether what a class calls its commit may be a database's: left to subclasses, or asked of something that it holds
