@@ -43,6 +43,12 @@ def _epoch(fn: Fn, call: Call) -> bool:
     return fn.callee_name(call) in ("fromtimestamp", "utcfromtimestamp") and fn.const((*call.args, -1)[0]) == 0
 
 
+def _there_and_back(fn: Fn, call: Call) -> bool:
+    """`datetime.fromtimestamp(mktime(read.timetuple()))`: what the clock showed before, of whatever zone that was."""
+    made = fn.unguarded(call.args[0]) if call.args else ("",)
+    return made[0] == "call" and fn.dotted(fn.calls[made[1]].func) == "time.mktime"
+
+
 def _beside_stripped(fn: Fn, call: Call) -> bool:
     """One of several times, another of which loses its zone on purpose: `given.replace(tzinfo=None)`."""
     stripped = stripped_times(fn)
@@ -107,6 +113,7 @@ def profile_of(project: Project, fn: Fn, call: Call, model: CallModel) -> Profil
     if (
         only_calendar(fn, call)
         or _epoch(fn, call)
+        or _there_and_back(fn, call)
         or _beside_stripped(fn, call)
         or _written_as_utc(fn, call, model)
         or measures(project, fn, call)

@@ -12,8 +12,12 @@ from .uses import ANYWHERE, SAME, SOUND_USES, TAKES_LOCAL, calls_with, given_zon
 _UTC_USES = frozenset(["utctimetuple", "timetuple", *ANYWHERE])
 _HELPERS = ("make_", "to_", "as_", "aware", "localize", "ensure_")
 _MAKES_AWARE = frozenset(["make_aware", "localize"])
-_TAKES_UTC = frozenset(["not_valid_before", "not_valid_after", "last_update", "next_update", "revocation_date"])
-"""Of certificates: a time without a zone is UTC there."""
+_SIGNED = ("account", "blob", "container", "file", "queue", "share", "table")
+_TAKES_UTC = frozenset(
+    ["not_valid_before", "not_valid_after", "last_update", "next_update", "revocation_date"]
+    + [f"generate_{name}_sas" for name in _SIGNED]
+)
+"""Of certificates, and of Azure's signed addresses: a time without a zone is UTC there."""
 _DEADLINE = re.compile(r"deadline|give_?up|wait_until|try_until")
 
 
@@ -40,7 +44,7 @@ def is_sound(project: Project, fn: Fn, call: Call, model: CallModel) -> bool:
     local = is_local(model)
     fitting = _MAKES_AWARE | TAKES_LOCAL if local else _MAKES_AWARE | _TAKES_UTC
     times = times_of(fn, call.value, SAME)
-    if any(not times.isdisjoint(other.args) and _fits(project, fn, other, fitting) for other in fn.calls):
+    if any(not times.isdisjoint(other.passed) and _fits(project, fn, other, fitting) for other in fn.calls):
         return True
     if given_zone(fn, call) and (not local or runs_in_utc(project)):
         return True
