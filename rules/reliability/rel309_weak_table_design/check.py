@@ -331,7 +331,8 @@ def _said_by_others(project: Project, table: Table, name: str) -> Table | None:
     """The one table to which the columns of that name in other tables refer."""
     others = (other for other in project.data.schema.tables.values() if other.name != table.name)
     targets = {key.target for other in others for key in other.foreign_keys if key.columns == (name,)}
-    return project.data.schema.find(targets.pop()) if len(targets) == 1 else None
+    target = project.data.schema.find(targets.pop()) if len(targets) == 1 else None
+    return target if target is not None and _reached(project, table, target) else None
 
 
 def _is_copy(project: Project, table: Table, column: Column) -> bool:
