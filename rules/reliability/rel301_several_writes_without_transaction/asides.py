@@ -21,20 +21,26 @@ _JOURNALS = frozenset("log logs audit audits journal history metrics notificatio
 
 def audit_trails(project: Project) -> frozenset[str]:
     """Audit records that the project stores together with the change: two functions at least, in one transaction of theirs."""
-    records = {write.entity for write in project.writes.all() if _AUDITS.search(write.entity.rpartition(".")[2])}
-    if not records:
+    names = {cls.name for cls in project.classes.values()} | {write.entity for write in project.writes.all()}
+    if not any(map(_AUDITS.search, names)):
         return frozenset()
     found: Counter[str] = Counter()
     for fn, block, _ in openings(project):
         inside = below(fn.facts, block)
-        stored = {write.entity for write in project.writes.direct(fn) if write.call.block in inside}
+        opener = fn.facts.blocks[block].value
+        stored = {
+            write.entity
+            for write in project.writes.direct(fn)
+            if write.call.block in inside or (opener >= 0 and fn.value(write.call.value) == fn.unguarded(opener))
+        }
         stored |= {
             write.entity
             for edge in project.graph.callees(fn)
             if edge.call is not None and edge.block in inside
             for write, _ in project.writes.reached(edge.callee)
         }
-        found.update(stored & records if stored - records else ())
+        records = {entity for entity in stored if _AUDITS.search(entity.rpartition(".")[2])}
+        found.update(records if stored - records else ())
     return frozenset(entity for entity, times in found.items() if times > 1)
 
 

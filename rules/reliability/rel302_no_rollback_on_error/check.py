@@ -65,6 +65,7 @@ def check(project: Project) -> Iterator[Hit]:
                 seen.add((fn.fqn, handler))
                 yield _hit(project, fn, call, handler, site.model.transaction)
         begun += _begun(project, fn)
+        yield from _left_open(project, fn)
         yield from spoilt(project, fn)
     yield from told_once(begun, _elsewhere, severity=None, each=lambda hit: hit.location.path)
 
@@ -88,6 +89,28 @@ def _begun(project: Project, fn: Fn) -> Iterator[Hit]:
             "open the transaction by `with`, or roll back on the way out.",
             fn.location(begin.span),
             related=(fn.step(commit.span, "committed here, if nothing failed"),),
+            function=fn.fqn,
+            profile="strict" if runs_by_hand(project, fn) else None,
+        )
+
+
+def _left_open(project: Project, fn: Fn) -> Iterator[Hit]:
+    """`transaction.set_autocommit(False)`, work, `set_autocommit(True)`: an error between the two leaves the connection of the
+    thread in a transaction that nobody ends."""
+    switches = [
+        site.call
+        for site in project.effects.direct(fn)
+        if site.model.transaction == AUTOCOMMIT and site.call.args and fn.const(site.call.args[0]) in (True, False)
+    ]
+    off = [call for call in switches if fn.const(call.args[0]) is False]
+    kept = [call for call in fn.calls if call in switches or fn.callee_name(call) == "rollback"]
+    if not off or any(fn.inside(call.block, "finally", "except") is not None for call in kept):
+        return
+    if len(off) < len(switches):
+        yield Hit(
+            f"`{fn.name}()` turns autocommit off here and on again at its end alone: after an error between the two the thread's "
+            "connection stays in an open transaction, which nobody commits; use `transaction.atomic()`, or a `finally`.",
+            fn.location(off[0].span),
             function=fn.fqn,
             profile="strict" if runs_by_hand(project, fn) else None,
         )

@@ -221,7 +221,10 @@ def _operation(project: Project, write: Write) -> Iterator[Hit]:
     models = [model.orm for model in project.models(fn, call) if model.orm is not None]
     if not sent and (any(orm.lazy for orm in models) or not any(orm.bulk for orm in models)):
         return  # a statement that others send, or one object
-    if not _everything(project, fn, start, MAX_STEPS) or _replaced(project, write) or _mark(fn, call, start):
+    unless = "" if _everything(project, fn, start, MAX_STEPS) else _told_by(project, fn, start)
+    if not (unless or _everything(project, fn, start, MAX_STEPS)):
+        return
+    if _replaced(project, write) or _mark(fn, call, start):
         return
     if write.op == "update" and _normalizes(fn, call):
         return
@@ -229,9 +232,11 @@ def _operation(project: Project, write: Write) -> Iterator[Hit]:
     if _SINGLE.search(model):
         return
     did = "removes" if write.op == "delete" else "changes"
+    lacks = f"has a condition only if `{unless}` is given, so without it" if unless else "has no condition, so"
+    cure = f"ask for `{unless}`" if unless else "add the condition"
     yield Hit(
-        f"The {write.op} of `{model}` in `{fn.name}()` has no condition, so it {did} every row, and no backup but the last one "
-        "brings them back; add the condition, or, if all rows are meant, say so in the function's name (`..._all_...`).",
+        f"The {write.op} of `{model}` in `{fn.name}()` {lacks} it {did} every row, and no backup but the last one "
+        f"brings them back; {cure}, or, if all rows are meant, say so in the function's name (`..._all_...`).",
         fn.location(call.span),
         function=fn.fqn,
         profile="strict"
@@ -318,6 +323,34 @@ def _everything(project: Project, fn: Fn, vid: int, steps: int) -> bool:
     if value[0] == "name":
         return _all_of_class(project, fn, str(value[1]))
     return value[0] == "call" and _built(project, fn, fn.calls[value[1]], steps - 1)
+
+
+def _told_by(project: Project, fn: Fn, vid: int) -> str:
+    """The parameter, by default None, without which the statement is left as it began: `if before is not None: statement =
+    statement.where(...)`; "" where it is another way."""
+    value = fn.unguarded(vid)
+    ways = [item for item in value[1] if item != vid] if value[0] == "phi" else []
+    narrowed = [item for item in ways if not _everything(project, fn, item, MAX_STEPS)]
+    if not narrowed or len(narrowed) == len(ways):
+        return ""
+    asked = [
+        {
+            part
+            for test, outcome in fn.tests_of(fn.calls[made[1]].block)
+            if outcome
+            for part in ingredients(fn.facts, (test,))
+        }
+        for item in narrowed
+        if (made := fn.unguarded(item))[0] == "call"
+    ]
+    if len(asked) < len(narrowed):
+        return ""
+    home = fn.parent
+    for number, param in enumerate(fn.facts.params):
+        left_out = home is not None and param.default >= 0 and home.const(param.default) is None
+        if left_out and all(any(fn.value(part) == ("param", number) for part in parts) for parts in asked):
+            return param.name
+    return ""
 
 
 def _built(project: Project, fn: Fn, call: Call, steps: int) -> bool:

@@ -18,7 +18,8 @@ def conversion(project: Project, fn: Fn, call: Call) -> Iterator[Hit]:
     if not call.args:
         return
     names = [_called(fn, call.args[0]), *(item.name for item in fn.facts.bindings if _product(fn, item.value, call))]
-    name = next((item for item in names if is_money(item, "")), "")
+    owner = _owner(project, fn, call.args[0])
+    name = next((item for item in names if is_money(item, "") or (item == names[0] and is_money(item, owner))), "")
     if name == "amount" and _MEANT.isdisjoint(identifier_words(fn.fqn.replace(".", "_"))):
         return  # of what?
     used = [
@@ -36,6 +37,13 @@ def conversion(project: Project, fn: Fn, call: Call) -> Iterator[Hit]:
             confidence="medium",
             profile="strict" if runs_by_hand(project, fn) else None,
         )
+
+
+def _owner(project: Project, fn: Fn, vid: Vid) -> str:
+    """The class of which the value is an attribute: `Invoice` of `invoice.total`."""
+    value = fn.unguarded(vid)
+    refs = project.refs(fn, value[1]) if value[0] == "attr" else ()
+    return next((ref.name.rpartition(".")[2] for ref in refs if ref.kind == "inst"), "")
 
 
 def _reckons_other(fn: Fn, vid: Vid) -> bool:

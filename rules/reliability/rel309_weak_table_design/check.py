@@ -29,7 +29,10 @@ _NOT_REPEATED = frozenset(
 )
 _ADDRESSES = re.compile(r"emails$|(^|_)b?cc$|(^|_)(backup|recovery|scratch)_codes$", re.IGNORECASE)
 """Lists of what is no row of another table."""
-_SEPARATED = re.compile(r"\b(comma|semicolon|pipe)[- ]?(separated|delimited)\b", re.IGNORECASE)
+_SEPARATED = re.compile(
+    r"\b(?:(?:comma|semicolon|pipe)[- ]?(?:separated|delimited)|(?:separated|delimited) (?:by|with) (?:a )?(?:comma|semicolon|pipe)s?)\b",
+    re.IGNORECASE,
+)
 _NAMED = re.compile(r"\b(?:FROM|JOIN|INTO|UPDATE)\s+[\"`]?(?:\w+[\"`]?\.[\"`]?)?(\w+)", re.IGNORECASE)
 _LIST = re.compile(r"(?:^|_)(?:ids|[a-z]+s_csv|id_list|codes|emails)$", re.IGNORECASE)
 """Of one thing, `report_csv` is a document."""

@@ -118,7 +118,10 @@ def own_statements(project: Project) -> Iterator[Hit]:
         if len(edges) < NEARLY_ALL * len(found):
             continue
         example = edges[0]
+        usual = {site.model.library for edge in edges for site in project.effects.direct(edge.callee)}
         for fn, call in found:
+            if not usual.intersection(opened := opened_by(project, fn)) and opened:
+                continue  # another database than that of the repositories
             if fn.facts.is_async is not example.callee.facts.is_async:
                 continue  # a job that waits cannot use what does not
             yield Hit(
@@ -132,6 +135,12 @@ def own_statements(project: Project) -> Iterator[Hit]:
                 ),
                 function=fn.fqn,
             )
+
+
+def opened_by(project: Project, fn: Fn) -> set[str]:
+    """The drivers by which the function opens a connection of its own: `psycopg.connect(settings.REPORTS)`."""
+    models = (model for call in fn.calls for model in project.models(fn, call))
+    return {model.library for model in models if model.opens == "db-connection"}
 
 
 def writes(site: Site) -> bool:

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, NamedTuple
 
-from backendlint.facts.model import Call, Vid
+from backendlint.facts.model import Call, Store, Vid
+from backendlint.facts.within import below
 from backendlint.project.entities import Fn
 from backendlint.project.graph.calls import Edge
 from backendlint.project.graph.certain import Given, certain, given
@@ -80,8 +81,13 @@ def closed_steps(project: Project, fn: Fn) -> list[list[Durable]]:
     if len(outer) < 2 or project.transactions.around(fn, 0) is not None:
         return []
     found: dict[int, list[Durable]] = {number: [] for number in outer}
+    entered = {fn.unguarded(fn.facts.blocks[number].value): number for number in outer}
     for step in (*_direct_steps(project, fn), *_called_steps(project, fn)):
         inside = next((number for number, _ in fn.blocks_of(step.call.block) if number in found), -1)
+        if inside < 0:  # `async with unit_of_work(session): device.status = "retired"` stores when it ends
+            inside = entered.get(fn.value(step.call.value), -1)
+            changed = below(fn.facts, inside) if inside >= 0 else set[int]()
+            inside = inside if any(item.name and item.block in changed for item in fn.facts.stores) else -1
         if inside >= 0:
             found[inside].append(step)
     return [sorted(steps, key=lambda step: step.call.span) for steps in found.values() if steps]
@@ -181,8 +187,7 @@ def _values(project: Project, fn: Fn, step: Durable, after: Call | None) -> set[
     call = step.call if step.edges or step.write.fn is not fn else step.write.call
     todo = [call.func, *call.passed]
     if step.committed and not step.edges:
-        todo += [vid for store in fn.facts.stores if store.name and before(store.span, call.span)
-                 and not (after and before(store.span, after.span)) for vid in (store.base, store.value)]  # fmt: skip
+        todo += [vid for store in _stored_by(fn, call, after) for vid in (store.base, store.value)]
         todo += [vid for sent in _sent_below(project, fn, step, after) for vid in sent.passed]
     found: set[Vid] = set()
     seen: set[Vid] = set()
@@ -202,6 +207,17 @@ def _values(project: Project, fn: Fn, step: Durable, after: Call | None) -> set[
         else:
             todo += list(operands(value))
     return found
+
+
+def _stored_by(fn: Fn, call: Call, after: Call | None) -> list[Store]:
+    """The attributes that a commit stores: set before it, or inside of the `with` that commits."""
+    blocks, stores = fn.facts.blocks, [store for store in fn.facts.stores if store.name]
+    for number, item in enumerate(blocks):
+        if item.kind == "with" and item.value >= 0 and fn.unguarded(item.value) == fn.value(call.value):
+            return [store for store in stores if store.block in below(fn.facts, number)]
+    return [
+        store for store in stores if before(store.span, call.span) and not (after and before(store.span, after.span))
+    ]
 
 
 def _sent_below(project: Project, fn: Fn, step: Durable, after: Call | None) -> Iterator[Call]:
