@@ -6,12 +6,24 @@ from collections.abc import Iterator
 from dataclasses import replace
 from typing import NamedTuple
 
-from backendlint.api import Call, CallModel, Fn, Hit, Location, Profile, Project, Vid, argument_of, declares_date
+from backendlint.api import (
+    Call,
+    CallModel,
+    Fn,
+    Hit,
+    Location,
+    Profile,
+    Project,
+    Vid,
+    argument_of,
+    declares_date,
+    operands,
+)
 
 from .advice import profile_in, profile_of
 from .settings import asks_setting, runs_in_utc
 from .sound import beside_naive, is_sound, read_as_date, waits_until
-from .uses import given_zone, is_local, says_utc, taken_for_local, times_of
+from .uses import given_zone, is_local, says_utc, stripped_times, taken_for_local, times_of
 
 _RELABELLED = (
     "This is the server's local time, which `replace(tzinfo=...)` only calls another zone's: wrong by hours wherever the server's clock "
@@ -24,6 +36,10 @@ _TAKEN_FOR_LOCAL = (
 _SAID_TO_BE_UTC = (
     "This is the server's local time, but what is written of it ends as times in UTC do: wrong by hours wherever the server's clock is "
     "not set to UTC; ask for `datetime.now(UTC)`."
+)
+_BESIDE_ROWS = (
+    "This is the server's local time, beside a time of a row, which Django gives in UTC and whose zone was taken off: wrong by hours "
+    "wherever the server's clock is not set to UTC; ask `timezone.now()`, and leave the row's zone on."
 )
 _ASKED_ANEW = (
     "`{}()` of a time asks the server's clock anew, without a zone: what that time says plays no part; read it from the time "
@@ -69,12 +85,36 @@ def made_here(project: Project, fn: Fn, usual: Profile | None) -> Iterator[Naive
                 hit = replace(hit, message=_RELABELLED)
             elif is_local(model) and says_utc(fn, call) and not runs_in_utc(project):
                 hit = replace(hit, message=_SAID_TO_BE_UTC, profile=usual or profile_in(project, fn))
+            elif is_local(model) and _beside_rows(project, fn, call) and not runs_in_utc(project):
+                hit = replace(hit, message=_BESIDE_ROWS, profile=usual or profile_in(project, fn))
             elif taken_for_local(fn, call, model):
                 hit = replace(hit, message=_TAKEN_FOR_LOCAL.format(fn.callee_name(call)))
             elif _of_a_time(project, fn, call, model):
                 hit = replace(hit, message=_ASKED_ANEW.format(fn.callee_name(call)))
             times, converts = frozenset(times_of(fn, call.value)), model.propagates is not None
             yield Naive(fn, hit, is_local(model), times, "", -1, call, converts)
+
+
+def _beside_rows(project: Project, fn: Fn, call: Call) -> bool:
+    """`datetime.now() - loan.due_at.replace(tzinfo=None)`, of a row of Django's."""
+    times, stripped = times_of(fn, call.value), stripped_times(fn)
+    beside = {
+        vid
+        for kind in ("binop", "compare")
+        for made in fn.made_by(kind)
+        if not times.isdisjoint(sides := operands(fn.value(made)))
+        for vid in sides
+    }
+    return any(_of_row(project, fn, vid) for vid in beside & stripped)
+
+
+def _of_row(project: Project, fn: Fn, vid: Vid) -> bool:
+    """Whether it is `row.field.replace(...)` of one of Django's models."""
+    func = fn.value(fn.calls[fn.value(vid)[1]].func)
+    field = fn.unguarded(func[1]) if func[0] == "attr" else ("",)
+    rows = project.refs(fn, field[1]) if field[0] == "attr" else ()
+    classes = [project.classes[ref.name] for ref in rows if ref.kind == "inst"]
+    return any(project.hierarchy.is_a(cls, "django.db.models.Model") for cls in classes)
 
 
 def handed_on(project: Project, fn: Fn, usual: Profile | None) -> Iterator[Naive]:
@@ -114,7 +154,7 @@ def _of_a_time(project: Project, fn: Fn, call: Call, model: CallModel) -> bool:
 def told_already(naive: Naive) -> bool:
     """Whether the message says what is wrong whatever the project does elsewhere."""
     return (
-        naive.hit.message in (_RELABELLED, _SAID_TO_BE_UTC)
+        naive.hit.message in (_RELABELLED, _SAID_TO_BE_UTC, _BESIDE_ROWS)
         or " for local time" in naive.hit.message
         or " asks the server's clock anew" in naive.hit.message
     )
