@@ -12,6 +12,7 @@ from backendlint.api import (
     Project,
     Route,
     Step,
+    Store,
     Write,
     name_of,
     object_root,
@@ -159,7 +160,18 @@ def where(project: Project, write: Write, chain: tuple[Edge, ...]) -> Location:
         if edge.call is None or not (shared or project.layer(fn) == "repository" or passes_on):
             break
         fn, call = edge.caller, edge.call
-    return fn.location(call.span)
+    changed = _set_first(project, fn, write) if call is write.call else None
+    return fn.location(call.span) if changed is None else fn.location(changed.span)
+
+
+def _set_first(project: Project, fn: Fn, write: Write) -> Store | None:
+    """`invoice.status = "void"`, which a commit stores: the first that is set of the row."""
+    if write.op != "update" or write.entity not in project.classes:
+        return None
+    stores = (store for store in fn.facts.stores if store.name)
+    return next(
+        (item for item in stores if any(ref[:2] == ("inst", write.entity) for ref in project.refs(fn, item.base))), None
+    )
 
 
 def carries(fn: Fn, call: Call) -> bool:

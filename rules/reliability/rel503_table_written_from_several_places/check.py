@@ -68,7 +68,9 @@ KIND = re.compile(r"(^|_)(kind|type|category|event)$")
 
 def check(project: Project) -> Iterator[Hit]:
     apps = applications(project)
-    for entity, writes in by_entity(project).items():
+    tables = by_entity(project)
+    names = {singular(snake(entity.rpartition(".")[2])) for entity in tables}
+    for entity, writes in tables.items():
         units: dict[str, list[Write]] = {}
         for write in writes:
             unit = unit_of(project, write, apps)
@@ -85,11 +87,19 @@ def check(project: Project) -> Iterator[Hit]:
             unit: [write for write in found if not any(write.fn.path.startswith(place) for place in homes)]
             for unit, found in units.items()
             if unit != owner and not any(unit in write.fn.path.split("/")[:-1] for write in units[owner])
+            if not beside_owner(project, unit, found, units[owner], names)
         }
         if offers:
             yield from reported(
                 project, entity, owner, offers, {unit: found for unit, found in strangers.items() if found}
             )
+
+
+def beside_owner(project: Project, unit: str, found: list[Write], own: list[Write], names: set[str]) -> bool:
+    """`repositories/worker.py` beside `repositories/bookings.py`: repositories in one folder, one of which bears no table's name."""
+    layers = {project.layer(write.fn) for write in (*found, *own)}
+    folders = {write.fn.path.rpartition("/")[0] for write in (*found, *own)}
+    return layers == {"repository"} and len(folders) == 1 and singular(snake(unit)) not in names
 
 
 def owning(project: Project, units: dict[str, list[Write]]) -> dict[str, list[Write]]:
