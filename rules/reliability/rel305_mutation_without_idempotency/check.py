@@ -6,13 +6,12 @@ from typing import Any
 
 from backendlint.api import Edge, Fn, Hit, Location, Project, Route, Site, Span, Step, called, identifier_words
 
+from .keys import KEY, names_key
+from .siblings import keyless
+
 GIVEN_KEY = re.compile(r"^((request|client)_)?key$|idempot|dedup", re.IGNORECASE)
 """Parameters of a client's method for the key, which callers may leave out."""
 CLIENT = re.compile(r"(client|gateway|provider|processor)s?$", re.IGNORECASE)
-KEY = re.compile(
-    r"idempot|dedup|client_token|request_token|unique_request|already_(processed|paid|charged)|exactly_once|nonce",
-    re.IGNORECASE,
-)
 MONEY = re.compile(
     r"(?:^|_)(?:pre|re|auto)?(?:pay(?!load)|charge|refund|transfer|withdraw|invoice|billing|checkout|purchase|subscri|deposit|order(?!ing)"
     r"|ship|book(?!mark)|reserv|issue_(card|refund|invoice|voucher)|topup|top_up|settle)"
@@ -46,6 +45,7 @@ DUPLICATE = re.compile(r"IntegrityError|UniqueViolation|DuplicateKey|AlreadyExis
 def check(project: Project, options: Mapping[str, Any]) -> Iterator[Hit]:
     payments = tuple(f"{name}." for name in options["payments"])
     seen: set[Location] = set()
+    told: set[Fn] = set()
     for route in project.routes:
         fn = route.handler
         if fn is None or route.kind != "http" or (route.methods and not {"POST", "PUT"}.intersection(route.methods)):
@@ -61,6 +61,7 @@ def check(project: Project, options: Mapping[str, Any]) -> Iterator[Hit]:
         if place in seen or protected(project, route, way(site, chain, keyed)):
             continue
         seen.add(place)
+        told |= {site.fn, *(edge.callee for edge in chain)}
         yield Hit(
             f"`{site.model.name}` in `{site.fn.name}()` acts at another service for {route.label}, and "
             "nothing recognises a repeated "
@@ -73,6 +74,8 @@ def check(project: Project, options: Mapping[str, Any]) -> Iterator[Hit]:
             ),
             function=site.fn.fqn,
         )
+
+    yield from keyless(project, told)
 
 
 def takes_key(edge: Edge) -> bool:
@@ -218,23 +221,6 @@ def protected(project: Project, route: Route, steps: list[tuple[Fn, Span]]) -> b
                 KEY.search(name) for item in project.hierarchy.mro(cls) for name in item.facts.annotations
             ):
                 return True
-    return False
-
-
-def names_key(fn: Fn) -> bool:
-    facts = fn.facts
-    if (
-        KEY.search(fn.name)
-        or any(KEY.search(param.name) for param in facts.params)
-        or any(KEY.search(item.name) for item in facts.bindings)
-    ):
-        return True
-    if any(KEY.search(key) for call in facts.calls for key, _ in call.kwargs):
-        return True
-    for value in facts.values:
-        text = value[2] if value[0] == "attr" else value[1] if value[0] in ("const", "name") else ""
-        if isinstance(text, str) and len(text) < 200 and KEY.search(text):
-            return True
     return False
 
 
