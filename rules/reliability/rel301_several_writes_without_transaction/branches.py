@@ -21,27 +21,32 @@ def answered(fn: Fn, first: Durable, second: Durable) -> bool:
         return False
     inner = first.edges[0].callee
     place = first.edges[1].span if first.edges[1:] else first.write.call.span
-    leaves = any(
-        _says_given(fn, block.value, first.call.value)
-        for block in fn.left_before(second.call.block, second.call.span, ("return", "raise"))
-    )
+    tests = [block.value for block in fn.left_before(second.call.block, second.call.span, ("return", "raise"))]
+    leaves = any(_says_given(fn, test, first.call.value) for test in tests)
+    given = any(_asks_none(fn, test) for test in tests if _says_given(fn, test, first.call.value))
     after = [item.value for item in inner.facts.returns if not item.is_yield and before(place, item.span)]
     falls = inner.facts.blocks[0].exits not in ("return", "raise")
-    return leaves and bool(after) and not falls and all(_is_true(inner, vid) for vid in after)
+    return leaves and bool(after) and not falls and all(_is_true(inner, vid, given) for vid in after)
 
 
 def _says_given(fn: Fn, test: int, given: int) -> bool:
     """`if answer:`, `if answer is not None:`"""
     value = fn.unguarded(test) if test >= 0 else ("",)
-    if value[0] == "compare" and value[1] == ("is not",) and fn.const(value[2][1]) is None:
+    if _asks_none(fn, test):
         value = fn.unguarded(value[2][0])
     return value[0] in ("call", "await") and value == fn.value(given)
 
 
-def _is_true(fn: Fn, vid: int) -> bool:
-    """`Response(...)`, an object, which is never false; or True itself."""
+def _asks_none(fn: Fn, test: int) -> bool:
+    value = fn.unguarded(test) if test >= 0 else ("",)
+    return value[0] == "compare" and tuple(value[1]) == ("is not",) and fn.const(value[2][1]) is None
+
+
+def _is_true(fn: Fn, vid: int, given: bool = False) -> bool:
+    """`Response(...)`, an object, which is never false; or True itself. What a function makes is at least `given`, not None."""
     value = fn.unguarded(vid) if vid >= 0 else ("",)
-    return fn.const(vid) is True or (value[0] == "call" and fn.callee_name(fn.calls[value[1]])[:1].isupper())
+    made = value[0] == "call" and (given or fn.callee_name(fn.calls[value[1]])[:1].isupper())
+    return fn.const(vid) is True or made
 
 
 def is_left(project: Project, fn: Fn, first: Durable, second: Durable) -> bool:

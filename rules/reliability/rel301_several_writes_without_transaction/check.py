@@ -19,6 +19,7 @@ from backendlint.api import (
     exclusive,
     for_development,
     for_tests,
+    identifier_words,
     only_by_hand,
     only_planned,
     related,
@@ -36,6 +37,8 @@ from .singles import counts
 ALIKE = 2
 """So many functions of a file, or overrides of one method, are told one by one."""
 COPIES = "copies"
+MIGRATES = frozenset({"migrate", "migration", "migrations"})
+"""Words of functions that change tables step by step, and begin again where they stopped."""
 
 
 def check(project: Project) -> Iterator[Hit]:
@@ -163,7 +166,9 @@ def _hit(project: Project, fn: Fn, first: Durable, second: Durable, trails: froz
         for step in (first, second)
         for model in project.models(step.write.fn, step.write.call)
     )
-    by_hand = only_by_hand(project, fn) or for_framework(project, fn)
+    by_hand = (
+        only_by_hand(project, fn) or for_framework(project, fn) or not MIGRATES.isdisjoint(identifier_words(fn.name))
+    )
     planned = only_planned(project, fn) and not refills(first, second)  # the table is empty until the next run
     by_hand = by_hand or planned or project.lifecycle.alone_leads_to(fn)
     by_hand = by_hand or (for_development(fn.path) and not project.reach(fn.fqn)) or in_a_request(project, fn)

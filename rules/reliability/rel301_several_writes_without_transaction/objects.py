@@ -28,10 +28,32 @@ def refills(first: Durable, second: Durable) -> bool:
 def one_row(project: Project, fn: Fn, first: Durable, second: Durable) -> bool:
     """`track.save()`, then `track.set_state(READY)`, which saves the same row: each state of it is one to go on from. Two
     calls of a method may save what the object holds: `self.keep("depth", 4)`, `self.keep("width", 9)`."""
+    if _by_own_methods(project, fn, first, second):
+        return True
     one, two = (saved(project, fn, step) for step in (first, second))
     held = _held(project, fn, first) if first.edges and second.edges else ()
     return (bool(first.edges or second.edges) and min(one, two) >= 0 and same(fn, one, two)) or (
         len(held) > 1 and held == _held(project, fn, second)
+    )
+
+
+def _by_own_methods(project: Project, fn: Fn, first: Durable, second: Durable) -> bool:
+    """`build = Build.begin(...)`, then `build.set_started(now)`: methods of one model, each of which stores the row."""
+    one, two = (step.edges[0].callee if step.edges else None for step in (first, second))
+    if one is None or two is None or two.cls is None or one.cls is not two.cls or two.kind != "method":
+        return False
+    rows = [path_of(fn, receiver(fn, step.call)) for step in (first, second) if receiver(fn, step.call) >= 0]
+    same_row = one.kind != "method" or (_stores_itself(first) and len(rows) == 2 and rows[0] == rows[1])
+    return same_row and _stores_itself(second)
+
+
+def _stores_itself(step: Durable) -> bool:
+    """`with work() as session: session.add(self)` in the method that is called."""
+    fn, call = step.write.fn, step.write.call
+    return (
+        step.edges[0].callee is fn
+        and fn.inside(call.block, "with") is not None
+        and any(fn.value(object_root(fn, vid)) == ("param", 0) for vid in call.args)
     )
 
 
@@ -109,8 +131,8 @@ def different(project: Project, fn: Fn, first: Durable, second: Durable) -> bool
         apart = first.edges and second.edges and (not known or first.edges[0].callee is second.edges[0].callee)
         others = _passed(fn, first.call) != _passed(fn, second.call) or _on_others(fn, first.call, second.call)
         return bool(apart) and others
-    if first.write.op != second.write.op:
-        return second.write.op == "delete"
+    if first.write.op != second.write.op:  # what is changed first is another row than one that is then made
+        return second.write.op == "delete" or (first.write.op == "update" and second.write.op == "add")
     if first.committed and second.committed:
         return _assigned(fn, None, first.call) != _assigned(fn, first.call, second.call)
     others = _passed(fn, first.call) != _passed(fn, second.call)

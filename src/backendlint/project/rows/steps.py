@@ -152,6 +152,9 @@ def _stored_below(
         writes = project.writes.reached(callee)
         if writes:
             return writes[0][0], (edge,), True
+    enclosed = _in_own_block(project, callee, passed)
+    if enclosed is not None:
+        return enclosed, (edge,), True
     tried: set[str] = set()
     for inner in project.graph.callees(callee):
         if inner.kind != "call" or inner.call is None or inner.callee.fqn in tried:
@@ -162,6 +165,21 @@ def _stored_below(
             chain = (edge, *found[1]) if found is not None else ()
             if found is not None and not only_made(found[0].fn, found[0].call, chain):
                 return found[0], chain, found[2]
+    return None
+
+
+def _in_own_block(project: Project, fn: Fn, passed: Given) -> Write | None:
+    """The first write of a transaction that the function opens by a `with` of its own, and so ends: `with unit_of_work() as work:
+    work.entries.add(entry)`."""
+    opened = {
+        number
+        for number, block in enumerate(fn.facts.blocks)
+        if block.kind == "with" and project.transactions.is_transaction(fn, block)
+    }
+    for step in (*_direct_steps(project, fn), *_called_steps(project, fn)) if opened else ():
+        inside = any(number in opened for number, _ in fn.blocks_of(step.call.block))
+        if inside and not _autocommitted(project, step.write) and certain(fn, step.call, passed):
+            return step.write
     return None
 
 
