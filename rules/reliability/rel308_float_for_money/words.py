@@ -20,7 +20,8 @@ CHARGED = frozenset(
 )
 """Before `charge`: `delivery_charge`, but not `battery_charge`."""
 LEDGERS = frozenset(
-    "account accounts ledger wallet bank billing charge charges transfer payments orders invoices".split()
+    "account accounts ledger wallet bank billing charge charges transfer payments orders invoices payout payouts withdrawal withdrawals "
+    "donation donations".split()
 )
 NOT_MONEY = frozenset(
     "count rate ratio percent percentage pct score seconds ms time factor weight usage type id name code date at limit "

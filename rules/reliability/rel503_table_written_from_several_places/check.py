@@ -19,7 +19,7 @@ from backendlint.api import (
     stored_entity,
 )
 
-from .deeds import columns, does_as_much, empties, makes, may_share, only_counts, pairs_set
+from .deeds import columns, copies, does_as_much, empties, makes, may_share, only_counts, pairs_set
 
 FREE = ("migration", "command", "task", "middleware", "config", "entry")
 """Layers that may write anything."""
@@ -142,7 +142,7 @@ def reported(
                 None,
             )
             aside = shared or project.layer(write.fn) in ABOVE or only_by_hand(project, write.fn) or example is None
-            aside = aside or removes_a_whole(project, write) or looks_up(write) or only_counts(write)
+            aside = aside or removes_a_whole(project, write) or looks_up(write) or only_counts(write) or copies(write)
             advice = f"Call {owner} instead" if example is not None else f"Offer an operation in {owner} and call that"
             shown = example or alike[0]
             hit = Hit(

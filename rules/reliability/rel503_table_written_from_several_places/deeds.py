@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 
-from backendlint.api import Fn, Project, Value, Vid, Write, ingredients, receiver, unchanged
+from backendlint.api import Fn, Project, Value, Vid, Write, ingredients, object_root, receiver, unchanged
 
+_SET = re.compile(r"^\s*UPDATE\b.*?\bSET\b(.*?)(?:\bFROM\b|\bWHERE\b|;|$)", re.IGNORECASE | re.DOTALL)
+_NAMED = re.compile(r"(?:^|,)\s*[\"`]?(\w+)[\"`]?\s*=")
 EITHER = ("save", "write", "merge", "upsert", "insert_or_update")
 """Operations that make a row or change one."""
 OF_OBJECTS = ("save", "add", "merge")
@@ -70,6 +73,9 @@ def columns(project: Project, write: Write) -> set[str]:
         return {key for key, _ in pairs_set(write)}
     if write.update_fields:
         return {str(name) for name in write.update_fields}
+    told = _SET.search(project.queries.text(fn, write.call))
+    if told is not None:
+        return set(_NAMED.findall(told[1]))
     return {
         store.name
         for store in fn.facts.stores
@@ -94,6 +100,16 @@ def _made_of(write: Write) -> list[Value]:
     """All that the statement is made of, its arguments among it."""
     fn = write.fn
     return [fn.value(vid) for vid in ingredients(fn.facts, (write.call.value, *write.call.args))]
+
+
+def copies(write: Write) -> bool:
+    """`copy.pk = None`, `copy.save()`: what belongs to a thing is copied with it."""
+    fn = write.fn
+    row = object_root(fn, receiver(fn, write.call)) if write.op == "save" and receiver(fn, write.call) >= 0 else -1
+    return any(
+        store.name in ("pk", "id") and fn.const(store.value) is None and object_root(fn, store.base) == row
+        for store in fn.facts.stores
+    )
 
 
 def only_counts(write: Write) -> bool:
