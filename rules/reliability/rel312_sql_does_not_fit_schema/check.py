@@ -10,7 +10,7 @@ from itertools import pairwise
 
 from sqlglot import exp
 
-from backendlint.api import Hit, SqlStatement, Step, Table, sql
+from backendlint.api import Hit, SqlStatement, Step, Table, runs_by_hand, sql
 
 from .files import run_by_hand
 from .values import assigned, compared
@@ -39,8 +39,27 @@ ALIKE = 0.8
 def check(statement: SqlStatement) -> Iterator[Hit]:
     """All checks that the statement admits; a .sql file among the scripts is run by somebody who sees it fail."""
     hits = list(_checked(statement))
-    by_hand = bool(hits) and run_by_hand(statement)
-    yield from (replace(hit, profile="strict") if by_hand else hit for hit in hits)
+    aside = bool(hits) and (run_by_hand(statement) or _by_program(statement) or _of_several(statement))
+    yield from (replace(hit, profile="strict") if aside else hit for hit in hits)
+
+
+def _by_program(statement: SqlStatement) -> bool:
+    fn = statement.function
+    return fn is not None and runs_by_hand(statement.project, fn)
+
+
+def _of_several(statement: SqlStatement) -> bool:
+    """Whether the tables that it names are known by schema files alone that lie in several folders: one may be another database's.
+    What code sends by its name (`-- name:`) is of none of them."""
+    data = statement.project.data
+    tables = [table for table in data.schema.tables.values() if table.source == "ddl" and table.location is not None]
+    folders = {
+        table.location.path.rpartition("/")[0]
+        for table in tables
+        if table.location is not None and table.location.path not in data.migration_paths
+    }
+    named = {word.lower() for word in statement.words()}
+    return len(folders) > 1 and any(table.name.lower() in named for table in tables)
 
 
 def _checked(statement: SqlStatement) -> Iterator[Hit]:
