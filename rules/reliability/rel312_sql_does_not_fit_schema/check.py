@@ -51,6 +51,8 @@ def _by_program(statement: SqlStatement) -> bool:
 def _of_several(statement: SqlStatement) -> bool:
     """Whether the tables that it names are known by schema files alone that lie in several folders: one may be another database's.
     What code sends by its name (`-- name:`) is of none of them."""
+    if statement.tree is None or statement.parsed.foreign:
+        return False  # what does not parse fits no database
     data = statement.project.data
     tables = [table for table in data.schema.tables.values() if table.source == "ddl" and table.location is not None]
     folders = {
