@@ -325,7 +325,11 @@ def _target(project: Project, table: Table, stem: str) -> Table | None:
 
 def _reached(project: Project, table: Table, target: Table) -> bool:
     """Whether a foreign key may lead there: both lie in one schema of the database, or the other in the default one; a name of
-    three parts (`training.public.feedback`) is of another database."""
+    three parts (`training.public.feedback`) is of another database, and so is what the SQL migrations of another folder make."""
+    made = [item.location.path for item in (table, target) if item.source == "ddl" and item.location is not None]
+    folders = {path.rpartition("/")[0] for path in made if path in project.data.migration_paths}
+    if len(folders) > 1:
+        return False
     usual = project.data.schema.tables.get(target.name) is target
     return target.namespace == table.namespace or (usual and "." not in table.namespace)
 
