@@ -205,8 +205,22 @@ def _profile(project: Project, fn: Fn, loop: int, call: Call, target: Fn | None)
     ):
         return "strict"
     aside = only_by_hand(project, fn) or project.lifecycle.alone_leads_to(fn) or project.layer(fn) == "migration"
-    aside = aside or _beside_production(fn, loop)
+    aside = aside or _beside_production(fn, loop) or _only_asked(project, fn, loop, target)
     return "strict" if aside else None
+
+
+def _only_asked(project: Project, fn: Fn, loop: int, target: Fn | None) -> bool:
+    """Whether the commit only ends what was read, as far as is known: neither what commits nor the loop writes a row."""
+    if target is None or project.effects.has(target, "db", "flush") or project.writes.reached(target):
+        return False
+    inside = below(fn.facts, loop)
+    written = [write.call.block for write in project.writes.direct(fn)]
+    stored = [store.block for store in fn.facts.stores if store.name]
+    edges, _ = project.effects.chain(target, "commit")
+    below_it = {target, *(edge.callee for edge in edges)}
+    sets = any(store.name for item in below_it for store in item.facts.stores)
+    sets = sets or any(item.callee_name(call) == "setattr" for item in below_it for call in item.calls)
+    return not sets and not inside.intersection((*written, *stored))
 
 
 def _of_some(project: Project, fn: Fn, loop: int, number: int) -> bool:
