@@ -16,6 +16,7 @@ from backendlint.api import (
     exclusive,
     is_parameter,
     public_name,
+    receiver,
     segments,
     told_once,
 )
@@ -66,7 +67,7 @@ def conflicts(project: Project) -> Iterator[Hit]:
         if route.kind == "http" and UNKNOWN not in route.path and is_readable(route):
             # What nobody is seen to register in an application may be one for each function that is given one.
             parts = segments(route.path)
-            key = (route.app.location if route.app else route.entry.fn.fqn, len(parts), route.framework)
+            key = (route.app.location if route.app else registered_in(route), len(parts), route.framework)
             groups.setdefault(key, []).append((route, parts))
             mounted.setdefault(id(route.entry), set()).add(route.path)
     for routes in groups.values():
@@ -82,6 +83,12 @@ def conflicts(project: Project) -> Iterator[Hit]:
                         function=later.function,
                     )
                     break
+
+
+def registered_in(route: Route) -> object:
+    """What has a route of no application that is seen: where it is mounted, else the router itself, wherever that will be."""
+    fn, call = route.mounts[-1] if route.mounts else (route.entry.fn, route.entry.call)
+    return fn.fqn, receiver(fn, call) if call is not None else -1
 
 
 def is_readable(route: Route) -> bool:

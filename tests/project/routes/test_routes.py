@@ -231,6 +231,14 @@ def test_factories_and_parameters_lead_to_the_application() -> None:
     assert project.routes[0].params[0].type == "int"
 
 
+def test_an_application_that_is_made_unseen_has_its_prefixes() -> None:
+    project = build(
+        app="from kit import make\nimport views\napp = make()\napp.register_blueprint(views.shop, url_prefix='/shop')\n",
+        views="from flask import Blueprint\nshop = Blueprint('shop', __name__)\n@shop.get('/orders')\ndef orders(): ...\n",
+    )
+    assert table(project) == {("GET", "/shop/orders", "orders")}
+
+
 def test_blueprints_that_one_helper_hands_back_keep_their_own_prefixes() -> None:
     project = build(
         helpers="def timed(bp):\n    bp.before_request(print)\n    return bp\n",

@@ -259,6 +259,8 @@ class Registrations:
         if model.mount is not None and model.mount.into is not None:
             origins = tuple(origin for vid in arguments(call, model.mount.into) for origin in self.origins.of(fn, vid))
         holders = self._holders(origins)
+        if model.mount is not None and model.mount.prefix is not None and not holders:
+            holders = list(self._unseen(fn, call, model))
         if model.route is not None and (rows := self.looping.by_call(fn, call, model.route, model.library)):
             self._forwarded(rows)
             return
@@ -277,6 +279,13 @@ class Registrations:
             value = fn.facts.values[call.func]
             if value[0] == "attr":
                 self.loose.append(self._make(fn, call, model, model.route))
+
+    def _unseen(self, fn: Fn, call: Call, model: CallModel) -> Iterator[Holder]:
+        """The application that is made where nobody sees it (`app = kit.make_app()`): what it mounts has its prefixes still."""
+        taker = receiver(fn, call)
+        if taker >= 0 and not any(ref.kind in ("module", "lib") for ref in self.project.refs(fn, taker)):
+            origin = Origin(fn, taker)
+            yield self.holders.setdefault(origin.key, Holder(origin, fn.place(taker), model.library))
 
     def _hook(self, fn: Fn, call: Call, model: CallModel, origins: tuple[Origin, ...]) -> None:
         arg = model.middleware or model.handler
