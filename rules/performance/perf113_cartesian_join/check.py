@@ -68,6 +68,9 @@ def _judge(statement: SqlStatement, scope: sql.Scope) -> Hit | None:
             return None
         for alias in linked[1:]:
             group[root(alias)] = root(linked[0])
+    for alike in _compared_with_one(scope):
+        for alias in alike[1:]:
+            group[root(alias)] = root(alike[0])
     roots = {root(alias) for alias in tables}
     several = {root(alias) for alias, source in tables.items() if not _one_row(source)}
     if len(roots) < 2 or len(several) < 2:
@@ -90,7 +93,7 @@ def _wanted(node: exp.Expression) -> bool:
         join.kind == "CROSS"
         or bool(join.args.get("method"))
         or isinstance(node, exp.Lateral)
-        or join.args.get("on") == exp.true()
+        or (join.args.get("on") is not None and join.args["on"].unnest() == exp.true())
     )
 
 
@@ -135,6 +138,17 @@ def _aliases(statement: SqlStatement, condition: exp.Expression, scope: sql.Scop
         elif meaning.status in {"open", "ambiguous"}:
             return None
     return [alias for alias in dict.fromkeys(found) if alias in scope.sources]
+
+
+def _compared_with_one(scope: sql.Scope) -> Iterator[list[str]]:
+    """Aliases of which a column is equal to the same value: `a.shop_id = :shop AND b.shop_id = :shop` connects the two."""
+    alike: dict[str, list[str]] = {}
+    for condition in sql.conditions(scope):
+        named = isinstance(condition.value, exp.Placeholder | exp.Parameter) and condition.value.name
+        alias = condition.source.alias.lower() if condition.source is not None else ""
+        if condition.kind == "eq" and condition.wrapper is None and named and alias in scope.sources:
+            alike.setdefault(condition.value.sql(), []).append(alias)
+    yield from alike.values()
 
 
 def _one_row(source: sql.Source) -> bool:

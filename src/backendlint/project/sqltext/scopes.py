@@ -231,7 +231,7 @@ def _scope(node: exp.Expression, schema: Schema, parent: Scope | None, ctes: dic
     if isinstance(node, exp.Select):
         scope.aliases = frozenset(item.alias.lower() for item in node.expressions if item.alias)
         scope.output = frozenset(item.alias_or_name.lower() for item in node.expressions)
-        joins: list[Any] = node.args.get("joins") or []
+        joins = (item for item in own_nodes(node) if isinstance(item, exp.Join))
         scope.merged = any(join.args.get("using") or join.args.get("method") == "NATURAL" for join in joins)
         scope.opaque = scope.opaque or bool(node.args.get("laterals"))
     if isinstance(node, exp.Insert) and scope.sources:
