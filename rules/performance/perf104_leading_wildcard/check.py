@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Hashable, Iterable, Iterator
 from dataclasses import replace
 
@@ -33,6 +34,8 @@ _SQLALCHEMY = frozenset({"contains", "icontains", "endswith", "iendswith"})
 EACH_ROW = frozenset({"exists", "any", "has"})
 SIMILAR = frozenset({"%", "%>", "<%", "%>>", "<<%"})
 """PostgreSQL's operators that compare trigrams."""
+PUT_IN = re.compile(r"^%(\(\w+\))?s")
+"""What the driver, or `%`, puts a value in place of: no wildcard."""
 BEGINS = "begins with a wildcard"
 QUERIES = (".Query", ".Select", ".QuerySet")
 
@@ -45,7 +48,7 @@ def check(project: Project) -> Iterator[Hit]:
     narrowed = sql.Narrowed(project)
     groups: dict[Hashable, list[ColumnUse]] = {}
     for use in project.data.uses:
-        if use not in narrowed and _unanchored(project, use) and not _excluded(use):
+        if use not in narrowed and _unanchored(project, use) and not _excluded(use) and not _of_groups(use):
             groups.setdefault((use.fn.fqn, use.table.name, _query(use)), []).append(use)
     narrowing = {fqn for fqn, _ in narrowed.tables}
     styled: list[Hit] = []
@@ -85,6 +88,11 @@ def _by_similarity(use: ColumnUse) -> bool:
         and name_of(fn.file, fn.facts, call.func).endswith(f".{use.column.name}.op")
         for call in fn.calls
     )
+
+
+def _of_groups(use: ColumnUse) -> bool:
+    """`.having(func.string_agg(Order.note, ",").contains(term))`: what is put together of many rows has no index."""
+    return any(use.fn.callee_name(call) == "having" and call.span.holds(use.span) for call in use.fn.calls)
 
 
 def _searches(queries: Iterable[list[ColumnUse]]) -> Iterable[list[ColumnUse]]:
@@ -165,7 +173,8 @@ def _leads_with_wildcard(project: Project, statement: SqlStatement, value: exp.E
     if isinstance(value, exp.Concat):
         return bool(value.expressions) and _leads_with_wildcard(project, statement, value.expressions[0], more=True)
     if isinstance(value, exp.Literal):
-        return value.is_string and value.this.startswith(("%", "_")) and (more or value.this.strip("%_") != "")
+        text = PUT_IN.sub("?", value.this, count=1)
+        return value.is_string and text.startswith(("%", "_")) and (more or text.strip("%_") != "")
     if isinstance(value, exp.Placeholder) and statement.function is not None:
         return sql.text_of(project, statement.function, statement.parameter(value)).startswith("%")
     return False

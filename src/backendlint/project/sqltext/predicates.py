@@ -11,6 +11,7 @@ from sqlglot import exp
 
 from backendlint.project.schema.model import Column, Index, Table
 from backendlint.project.sqltext.scopes import Found, Scope, Source
+from backendlint.project.taint.naming import snake
 
 TEXT_VECTOR = "TSVECTOR"
 _TOKEN = re.compile(r"(^|_)(uuid|guid|token|nonce)$")
@@ -224,7 +225,7 @@ _KEY = re.compile(r"(^|_)(id|pk|uuid|guid|token|key|num|no|nr|number|identifier)
 def _leading(condition: Condition) -> bool:
     """Whether the column leads an index, or may well."""
     assert condition.column is not None
-    name = condition.column.name.lower()
+    name = condition.column.name
     if condition.table is None:
-        return _KEY.search(name) is not None
-    return condition.table.kind == "view" or finds_few(condition.table, name)
+        return _KEY.search(snake(name)) is not None
+    return condition.table.kind == "view" or finds_few(condition.table, name.lower())
