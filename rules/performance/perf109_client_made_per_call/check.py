@@ -14,9 +14,11 @@ from backendlint.api import (
     MadePerCall,
     Profile,
     Project,
+    Ref,
     Value,
     Vid,
     aliases,
+    exclusive,
     few,
     identifier_words,
     ingredients,
@@ -99,7 +101,8 @@ def _throughout(hit: Hit, others: str) -> str:
 
 def _hit(project: Project, made: MadePerCall) -> Hit:
     site = made.site
-    route = project.in_request.route(site.fn)
+    last = made.asked_by or site.fn
+    route = project.in_request.route(last)
     when = "in each round of a loop" if made.loop or route is None else f"with each request (`{route.label}`)"
     if made.beside:
         when = f"in each call, although `{made.beside}` is one,"
@@ -107,7 +110,7 @@ def _hit(project: Project, made: MadePerCall) -> Hit:
     return Hit(
         message=f"`{site.model.name}` is made {when} in `{site.fn.name}()`: {loses}.",
         location=site.fn.location(site.call.span),
-        flow=project.in_request.way(site.fn),
+        flow=project.in_request.way(last),
         function=site.fn.fqn,
         profile=_profile(project, made),
     )
@@ -118,12 +121,27 @@ def _profile(project: Project, made: MadePerCall) -> Profile | None:
     made when something failed, and for what only administrators do."""
     if made.cls.resource in CHEAPER or _reused(made) or not (made.beside or made.site.fn in project.in_request):
         return "strict"
-    if _for_probes(project, made.site.fn):
+    if _for_probes(project, made.site.fn) or _instead_of_pool(project, made.site.fn, made.site.call):
         return "strict"
     after_failure = made.site.fn.inside(made.site.call.block, "except") is not None
     apart = _for_this_call(project, made) or _for_any_host(project, made) or _keeps_cookies(made)
     seldom = project.endpoints.only_for_admins(made.site.fn.fqn) and not made.cls.resource.startswith(STORES)
     return "strict" if after_failure or apart or (seldom and not made.beside) else None
+
+
+def _instead_of_pool(project: Project, fn: Fn, call: Call) -> bool:
+    """Whether the function takes one out of a pool on its other way: what asks for its own knows of both."""
+    return any(
+        exclusive(fn, call.block, other.block)
+        and any(ref.arg is not None and _is_pool(project, ref.arg) for ref in project.callees(fn, other))
+        for other in fn.calls
+    )
+
+
+def _is_pool(project: Project, ref: Ref) -> bool:
+    cls = project.classes.get(ref.name) if ref.kind == "inst" else None
+    names = project.hierarchy.library_bases(cls) if cls is not None else (ref.name,)
+    return any(item.resource == "db-pool" for name in names for item in project.libraries.lineage(name))
 
 
 def _for_probes(project: Project, fn: Fn) -> bool:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from backendlint.facts.model import Call, Value, Vid
 from backendlint.project.entities import Cls, Fn, Ref
+from backendlint.project.graph.certain import never_made
 from backendlint.project.graph.effects import Site
 from backendlint.project.graph.programs import only_by_hand
 from backendlint.project.libraries.model import CallModel, ClassModel
@@ -38,6 +39,8 @@ class MadePerCall(NamedTuple):
     loop: bool
     beside: str = ""
     """What keeps one like it: an attribute of the method's own object, a variable or function of the module."""
+    asked_by: Fn | None = None
+    """Who lets it go again: the function itself, or the caller to which it hands what it made."""
 
 
 class PerCall:
@@ -56,14 +59,17 @@ class PerCall:
             beside = self._beside(site.fn, site.call, cls)
             if beside:
                 yield MadePerCall(site, cls, looped, beside)
-            elif self._anew(site.fn, site.call, 0) or (looped and not self._kept(site.fn, site.call)):
-                yield MadePerCall(site, cls, looped)
+                continue
+            last = self._anew(site.fn, site.call, 0)
+            if last is not None or (looped and not self._kept(site.fn, site.call)):
+                yield MadePerCall(site, cls, looped, asked_by=last)
 
     def _beside(self, fn: Fn, call: Call, cls: ClassModel) -> str:
         """What keeps one of the same kind for others, where the function makes its own for no other end: the attribute of its
         object that other methods use, or a variable or cached function of the module."""
         held = self._held(fn, call)
-        if any(key in _APART for key, _ in call.kwargs) or self._kept(fn, call):
+        sent = (item for item in fn.calls if receiver(fn, item) in held)
+        if any(key in _APART for item in (call, *sent) for key, _ in item.kwargs) or self._kept(fn, call):
             return ""
         if any(item.value in held for item in fn.facts.returns):
             return ""
@@ -120,6 +126,8 @@ class PerCall:
         if model.returns in ("self", "arg0") or "file" in model.effect:  # a database in a local file costs little
             return None
         cls = self._class(model.returns or model.name)
+        if cls is not None and cls.resource == "redis-client" and not model.opens:
+            return None  # `get_redis_connection()`: the library keeps its pool
         base = receiver(fn, call)
         if cls is None or cls.cheap or (base >= 0 and any(self._is_shared(fn, base))):
             return None
@@ -251,45 +259,55 @@ class PerCall:
                 return True
         return False
 
-    def _anew(self, fn: Fn, call: Call, depth: int) -> bool:
-        """True where some endpoint makes the object again with each request."""
-        if fn not in self.project.in_request or depth > MAX_DEPTH or self._cached(fn):
-            return False
+    def _anew(self, fn: Fn, call: Call, depth: int) -> Fn | None:
+        """The function with each run of which some endpoint makes the object again."""
+        if fn not in self.project.in_request or depth > MAX_DEPTH or self._cached(fn) or self._ruled_out(fn, call):
+            return None
         held = self._held(fn, call)
         if first_time_only(fn, call) or self._makes_kept(fn, held) or self._remembered(fn, MAX_DEPTH):
-            return False
+            return None
         if fn.name == "__init__" and any(item.value in held for item in fn.facts.stores):
-            return self._by_callers(fn, depth)
+            return self._by_callers(fn, call, depth)
         if self._kept(fn, call):
-            return False
+            return None
         if any(item.value in held and not item.is_yield for item in fn.facts.returns):
-            return self._by_callers(fn, depth)
-        return loop_at(fn, call.block, LOOPS) >= 0 or not self._of_connection(fn)
+            return self._by_callers(fn, call, depth)
+        return fn if loop_at(fn, call.block, LOOPS) >= 0 or not self._of_connection(fn) else None
+
+    def _ruled_out(self, fn: Fn, call: Call) -> bool:
+        """Whether no endpoint lets it be made: `ask(url, checked=True)`, where it stands below `if not checked`."""
+        edges = [edge for edge in self.project.graph.callers(fn) if edge.caller in self.project.in_request]
+        return (
+            fn.fqn not in self.project.route_functions and bool(edges) and all(never_made(edge, call) for edge in edges)
+        )
 
     def _of_connection(self, fn: Fn) -> bool:
         """Whether the function serves a WebSocket: what it makes at its start serves all messages of the connection."""
         return any(route.handler is fn and route.kind == "websocket" for route in self.project.routes)
 
-    def _by_callers(self, fn: Fn, depth: int) -> bool:
-        """The same of what callers do with the object that is returned to them; a dependency is called each time."""
+    def _by_callers(self, fn: Fn, call: Call, depth: int) -> Fn | None:
+        """The same of what callers do with the object that is returned to them, where they let it be made; a dependency is
+        called each time."""
         in_request = self.project.in_request
         if fn.fqn in self.project.route_functions:
-            return True
+            return fn
         for edge in self.project.graph.callers(fn):
-            if edge.caller not in in_request:
+            if edge.caller not in in_request or never_made(edge, call):
                 continue
             if edge.call is None and edge.kind == "inject":
-                return True
+                return fn
+            last: Fn | None = None
             if (
                 edge.call is not None
                 and fn.name == edge.caller.name == edge.caller.callee_name(edge.call) == "__init__"
             ):
-                if depth < MAX_DEPTH and self._by_callers(edge.caller, depth + 1):  # `super().__init__()`
-                    return True
-                continue
-            if edge.call is not None and edge.kind == "call" and self._anew(edge.caller, edge.call, depth + 1):
-                return True
-        return False
+                if depth < MAX_DEPTH:  # `super().__init__()`
+                    last = self._by_callers(edge.caller, edge.call, depth + 1)
+            elif edge.call is not None and edge.kind == "call":
+                last = self._anew(edge.caller, edge.call, depth + 1)
+            if last is not None:
+                return last
+        return None
 
 
 def _kind(fn: Fn, made: Value, kind: object) -> bool:

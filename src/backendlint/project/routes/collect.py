@@ -260,7 +260,7 @@ class Registrations:
             origins = tuple(origin for vid in arguments(call, model.mount.into) for origin in self.origins.of(fn, vid))
         holders = self._holders(origins)
         if model.mount is not None and model.mount.prefix is not None and not holders:
-            holders = list(self._unseen(fn, call, model))
+            holders = list(self._unseen(fn, call, model.mount, model.library))
         if model.route is not None and (rows := self.looping.by_call(fn, call, model.route, model.library)):
             self._forwarded(rows)
             return
@@ -280,12 +280,16 @@ class Registrations:
             if value[0] == "attr":
                 self.loose.append(self._make(fn, call, model, model.route))
 
-    def _unseen(self, fn: Fn, call: Call, model: CallModel) -> Iterator[Holder]:
-        """The application that is made where nobody sees it (`app = kit.make_app()`): what it mounts has its prefixes still."""
+    def _unseen(self, fn: Fn, call: Call, mount: Mount, library: str) -> Iterator[Holder]:
+        """The application that is made where nobody sees it (`app = kit.make_app()`): what it mounts has its prefixes still.
+        An application of the project's own may stand alone."""
         taker = receiver(fn, call)
-        if taker >= 0 and not any(ref.kind in ("module", "lib") for ref in self.project.refs(fn, taker)):
+        if taker < 0 or any(ref.kind in ("module", "lib") for ref in self.project.refs(fn, taker)):
+            return
+        apps = (self.holders[key].app for key in self._children(fn, call, mount.child))
+        if not any(app is not None and app.role == "application" for app in apps):
             origin = Origin(fn, taker)
-            yield self.holders.setdefault(origin.key, Holder(origin, fn.place(taker), model.library))
+            yield self.holders.setdefault(origin.key, Holder(origin, fn.place(taker), library))
 
     def _hook(self, fn: Fn, call: Call, model: CallModel, origins: tuple[Origin, ...]) -> None:
         arg = model.middleware or model.handler
