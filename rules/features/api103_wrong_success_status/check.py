@@ -54,6 +54,7 @@ ADDED = re.compile(r"_?add_(?:a_|an_|new_)?(\w+)", re.IGNORECASE)
 
 PROPER = {"POST": 201, "DELETE": 204}
 """By which the project shows that it says what happened."""
+UNIQUE = re.compile(r"uuid\d|ulid|nanoid|cuid|generate_id|new_id", re.IGNORECASE)
 LEFT = ("continue", "return")
 RECORD = re.compile(r"audit|(log|event|history|journal)\w*$", re.IGNORECASE)
 """Entities that tell what was done."""
@@ -235,21 +236,21 @@ def creations(project: Project, route: Route) -> list[Span] | None:
     named = named and (
         added is None or (own in added[1].lower() and added[1] == singular(added[1]) and "_to_" not in added[1])
     )
+    if named and added is not None and last == own and parts[-2].startswith("{"):
+        return None  # `add_state` to `/trips/{id}/state`, of which each trip has one
     reached = list(project.writes.reached(route.handler))
-    there = {snake(write.entity.rpartition(".")[2]) for write, _ in reached if write.op in LAZY and write.entity}
-    if any(own == name or own.endswith(f"_{name}") or name.endswith(f"_{own}") for name in there):
+    lazily = {snake(write.entity.rpartition(".")[2]) for write, _ in reached if write.op in LAZY and write.entity}
+    if any(own == name or own.endswith(f"_{name}") or name.endswith(f"_{own}") for name in lazily):
         return None  # it may have been there before
     named = named or located(route.handler)
     unknown = last != own and "{" not in route.path
-    new = [
-        (write, chain)
-        for write, chain in reached
-        if not any(replaces(step, write, reached) for step in write.calls(chain))
-    ]
+    instead = [way for way in reached if any(replaces(step, way[0], reached) for step in way[0].calls(way[1]))]
+    there = {write.entity for write, _ in instead if adds(write)}
+    new = [way for way in reached if way not in instead and not (way[0].upserts and not names_new(route.handler))]
     found = [
         chain[0].span if chain else write.call.span
         for write, chain in new
-        if (adds(write) or (write.op == "save" and not updates(write, chain)))
+        if (adds(write) or (write.op == "save" and write.entity not in there and not updates(write, chain)))
         and (
             named
             or is_named(write, own, linked=added is not None)
@@ -261,6 +262,11 @@ def creations(project: Project, route: Route) -> list[Span] | None:
     )
     said = named and not POSTED.match(route.name) and not changes and len(new) == len(reached)
     return found if found or (said and stores(project, route.handler)) else None
+
+
+def names_new(fn: Fn) -> bool:
+    """Whether it makes a key for what it stores, so that there cannot be such a row yet: `put_note(str(uuid4()), ...)`."""
+    return any(UNIQUE.fullmatch(fn.callee_name(call)) for call in fn.calls)
 
 
 def is_named(write: Write, own: str, *, linked: bool) -> bool:

@@ -25,7 +25,7 @@ from .missing import fills_field, makes_missing
 TRACES = re.compile(
     r"audit|histor(y|ies)|metric|referral|statistics|session|token|cache|usage|analytics|nonce|impression|challenge|captcha|thumbnail|"
     r"(^|_)(log(s|ged|ging)?|events?|stats?|visits?|views|viewed|counts?|counter|hits?|seen|track(s|ed|ing)?|touch(ed)?|refresh(ed)?|"
-    r"locks?|locked|otp|clicks?|log_?(in|out)|last_access|callback|status|health|traces?)(_|$)"
+    r"locks?|locked|otp|clicks?|log_?(in|out)|last_access(ed)?|callback|status|health|traces?)(_|$)"
 )
 """Words of names in snake case that tell of traces which a reader leaves."""
 READ = re.compile(
@@ -46,12 +46,12 @@ DECIDES = re.compile(
 POSTED = {"method", "POST", "FILES", "body", "is_valid"}
 """What a view reads that tells the methods apart."""
 BACK = re.compile(
-    r"oauth|openid|oidc|sso|saml|callback|\b(auth|log_?in|sign_?in|pay|checkout)\S*/return |"
+    r"oauth|openid|oidc|sso|saml|callback|/(web_?hooks?|ipn) |\b(auth|log_?in|sign_?in|pay|checkout)\S*/return |"
     r"/(paypal|stripe|mollie|adyen|klarna|alipay|paystack|razorpay|braintree|flutterwave)/(\S+/)?"
     r"(execut|succe|return|complet|captur|approv|confirm|result|finish)\w* ",
     re.IGNORECASE,
 )
-"""The way back from a sign-in or a payment elsewhere."""
+"""The way back from a sign-in or a payment elsewhere, or what that one calls itself, by the method that it has."""
 OF_ADDRESS = re.compile(r"(?=.*(confirm|verif|activat))(?=.*e[-_]?mail)", re.IGNORECASE)
 """A path that confirms an address, whatever carries the proof."""
 MAILED = re.compile(
@@ -113,7 +113,7 @@ def changed(project: Project) -> Iterator[Hit]:
     """One hit a route."""
     seen: set[Location] = set()
     for route in project.routes:
-        if route.handler is None or route.kind != "http" or not answers_get(route):
+        if route.handler is None or route.kind != "http" or not answers_get(route) or route.trial:
             continue
         found = changing(project, route)
         if found is None or (not route.methods and asks_method(project, route.handler, found)):
@@ -167,7 +167,7 @@ def changing(project: Project, route: Route) -> tuple[Write, tuple[Edge, ...]] |
         return None
     if MAILED.search(route.path) or is_mailed(route, route.handler):
         return None
-    if counts_only(route.handler) or authorizes(route.handler):
+    if counts_only(route.handler, route.cls is not None) or authorizes(route.handler):
         return None
     if traces(route.name) or traces(route.path.rpartition("/")[2]):
         return None
@@ -331,9 +331,12 @@ def is_state(fn: Fn, vid: int) -> bool:
     return fn.const(fn.key_of(vid, "get")) == "state"
 
 
-def counts_only(fn: Fn) -> bool:
-    """`topic.views += 1` before it is saved, and nothing else; a new status is no count."""
-    changed = [store.name for store in fn.facts.stores if store.name]
+def counts_only(fn: Fn, in_view: bool = False) -> bool:
+    """`topic.views += 1` before it is saved, and nothing else; a new status is no count, and what a view keeps no change."""
+    own = ("param", 0) if in_view else None
+    changed = [
+        store.name for store in fn.facts.stores if store.name and (store.base < 0 or fn.unguarded(store.base) != own)
+    ]
     return bool(changed) and all(traces(name) and not STATES.search(name) for name in changed)
 
 

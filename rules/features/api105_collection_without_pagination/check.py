@@ -116,7 +116,7 @@ def lists_growing(project: Project, route: Route) -> bool:
     method = project.method(route.cls, "get_queryset")
     if "{" in route.path or (method is not None and any(value[-1] == "user" for value in method.facts.values)):
         return False
-    if method is not None and any(selects(project, method, call) for call in method.calls):
+    if method is not None and (any(selects(project, method, call) for call in method.calls) or asks_for_owner(method)):
         return False
     vid = route.cls.facts.attributes.get("queryset", -1)
     rows = list(project.refs(route.cls.owner, vid)) if vid >= 0 else []
@@ -124,6 +124,22 @@ def lists_growing(project: Project, route: Route) -> bool:
         rows += [ref for item in method.facts.returns for ref in project.refs(method, item.value)]
     listed = [ref.arg.name for ref in rows if ref.arg is not None]
     return any(accumulates(name.rpartition(".")[2]) and not named_by_hand(project, name) for name in listed)
+
+
+def asks_for_owner(method: Fn) -> bool:
+    """`rows.filter(ship=params["ship"])`, and else `rows.none()`: what belongs to the one thing that the client must name."""
+    made = {vid: method.calls[value[1]] for vid in method.returned if (value := method.unguarded(vid))[0] == "call"}
+    named = {vid: method.callee_name(call) for vid, call in made.items()}
+    some = [made[vid] for vid in made if named[vid] != "none"]
+    return (
+        "none" in named.values()
+        and bool(some)
+        and all(
+            any("__" not in key and method.const(vid) is ... for key, vid in call.kwargs)
+            and method.callee_name(call) == "filter"
+            for call in some
+        )
+    )
 
 
 def named_by_hand(project: Project, name: str) -> bool:

@@ -25,6 +25,7 @@ FEWEST = 3
 HABIT = 2
 """More forms than these besides the usual one are told once: there is no common form to keep to."""
 PAGE = "text/html"
+PART = "flask.Blueprint.errorhandler"
 PROBE = re.compile(
     r"/_*(health\w*|live(ness|z)?|ready(z)?|readiness|ping|heartbeat|metrics)[_-]*[\w-]*(/|$)", re.IGNORECASE
 )
@@ -50,7 +51,9 @@ def check(project: Project) -> Iterator[Hit]:
         for answer in answers(project, fn):
             form = shape_of(fn, answer)
             told_anew = answer.raised and translated
-            elsewhere = told_anew or judged_itself(project, fn, answer)
+            elsewhere = (
+                told_anew or judged_itself(project, fn, answer) or of_this_part(fn) or is_outcome(project, fn, answer)
+            )
             if form and not elsewhere and not (answer.content == PAGE and for_people(project, fn)):
                 found.setdefault(application(project, fn), []).append((fn, answer, form))
     raised = list(handled(project)) if found else []
@@ -65,6 +68,18 @@ def check(project: Project) -> Iterator[Hit]:
             own = [item for item in errors if of_api_library(project, item[0]) is kind]
             others = [item[2:] for item in raised if item[0] == app and of_api_library(project, item[1]) is kind]
             yield from differing(project, own, others)
+
+
+def of_this_part(fn: Fn) -> bool:
+    """An error handler of a blueprint, and not of the application: that part of the API has a form of its own, on purpose."""
+    return any(ref.name == PART for ref in fn.decorators)
+
+
+def is_outcome(project: Project, fn: Fn, answer: Answer) -> bool:
+    """`{"status": "refused"}` beside `{"status": "agreed"}`: whoever reads the one reads the other."""
+    said = set(answer.keys or ())
+    good = (set(item.keys or ()) for item in answers(project, fn) if not item.failed)
+    return bool(said) and said.isdisjoint(TELLING) and any(said <= keys for keys in good)
 
 
 def of_api_library(project: Project, fn: Fn) -> bool:

@@ -86,9 +86,10 @@ def conflicts(project: Project) -> Iterator[Hit]:
 
 
 def registered_in(route: Route) -> object:
-    """What has a route of no application that is seen: where it is mounted, else the router itself, wherever that will be."""
+    """What has a route of no application that is seen: of its module's, where it is mounted, else the router itself, wherever
+    that will be."""
     fn, call = route.mounts[-1] if route.mounts else (route.entry.fn, route.entry.call)
-    return fn.fqn, receiver(fn, call) if call is not None else -1
+    return route.entry.fn.fqn, fn.fqn, receiver(fn, call) if call is not None else -1
 
 
 def is_readable(route: Route) -> bool:

@@ -45,7 +45,7 @@ class Reading:
         found = self.project.constants(fn, vid)
         if found:
             texts = [item for item in found if isinstance(item, str)]
-            return texts[0] if texts else ""
+            return texts[0] if texts else UNKNOWN if value[0] == "attr" else ""  # `cls.path`, which each class sets
         if value[0] == "fmt":
             return "".join(self.path(fn, part, known) for part in value[2])
         if value[0] == "binop" and value[1] == "+":

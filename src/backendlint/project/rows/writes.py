@@ -50,6 +50,10 @@ _SQL = re.compile(
     r"[\"`\[]?((?:\w+[\"`\]]?\.[\"`\[]?)?\w+)",
     re.IGNORECASE | re.DOTALL,
 )
+_UPSERTS = re.compile(
+    r"\bON\s+CONFLICT\b.*\bDO\s+UPDATE\b|\bON\s+DUPLICATE\s+KEY\s+UPDATE\b|^\s*(REPLACE|MERGE)\s+INTO\b",
+    re.IGNORECASE | re.DOTALL,
+)
 _FETCHERS = ("get_object", "get_object_or_404", "aget_object")
 MAX_DEPTH = 12
 
@@ -63,6 +67,8 @@ class Write(NamedTuple):
     """As in the ORM models; `insert`, `update`, `delete` for SQL; `write` where only that much is known."""
     entity: str
     """The model class's fqn, a table's name, or ""."""
+    upserts: bool = False
+    """An SQL statement that changes the row, where it is there already."""
 
     @property
     def creates(self) -> bool:
@@ -318,7 +324,8 @@ class Writes:
             if match:
                 op = {"I": "insert", "R": "insert", "M": "insert", "U": "update", "D": "delete"}[match[1][0].upper()]
                 table = re.sub(r"[\"`\[\]]", "", match[2]).rpartition(".")[2]
-                yield Write(text.fn, text.call, op, "" if HOLE.search(table) else table)
+                entity = "" if HOLE.search(table) else table
+                yield Write(text.fn, text.call, op, entity, _UPSERTS.search(text.text) is not None)
 
     def _entity(self, fn: Fn, call: Call, op: str) -> str:
         if op in _BY_ARGUMENT:
