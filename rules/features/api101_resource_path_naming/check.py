@@ -53,6 +53,7 @@ def check(project: Project, options: Mapping[str, Any]) -> Iterator[Hit]:
     shown = {route.path.rstrip("/") for route in project.routes if "GET" in route.methods}
     answered = {(route.path.rstrip("/"), route.handler.header) for route in project.routes if route.handler}
     later = {part for route in project.routes if versions(route.path) for part in segments(route.path)}
+    beside = nouns_in_front(project, verbs)
     named = cache(partial(names_of, project))
     told: dict[str, list[Hit]] = defaultdict(list)
     for route in project.routes:
@@ -60,7 +61,7 @@ def check(project: Project, options: Mapping[str, Any]) -> Iterator[Hit]:
             continue
         if route.trial or not prescribed.isdisjoint(words(route.path)) or of_a_tool(project, route):
             continue
-        problem = judge(route, verbs, uncountable, followed, nouns, owned, kinds, stored)
+        problem = judge(route, verbs, uncountable, followed, nouns, owned, kinds, stored | beside)
         problem = problem or done_by_get(project, route, done)
         word = problem.split("`")[1] if problem.endswith(ALIKE) else ""
         if word and (deeds.match(word) or stands_alone(route.path, word, shown) or is_default(route, word, answered)):
@@ -75,6 +76,13 @@ def check(project: Project, options: Mapping[str, Any]) -> Iterator[Hit]:
             else:
                 told[problem.split("`")[1]].append(hit)
     yield from by_word(told)
+
+
+def nouns_in_front(project: Project, verbs: re.Pattern[str]) -> set[str]:
+    """Names like `post_votes` that begin with what other paths name in the plural (`/posts`): a noun there, whatever else it is."""
+    parts = {part.lower() for route in project.routes for part in segments(route.path)}
+    said = ((part, match[1]) for part in parts if (match := verbs.match(part)) is not None)
+    return {re.sub(r"[-_]", "", part) for part, verb in said if part != verb and f"{verb}s" in parts}
 
 
 def words(path: str) -> list[str]:

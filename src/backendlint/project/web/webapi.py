@@ -64,8 +64,10 @@ def _renders(project: Project, name: str) -> str:
 
 
 def _renders_pages(project: Project, route: Route) -> bool:
-    """Whether a library for APIs shows nothing but pages with the view."""
+    """Whether a library for APIs shows nothing but pages with the view, or a plain view names the template that it shows."""
     made = rendered_as(project, route)
+    if route.cls is not None and route.framework == "django" and is_plain(project, route):
+        return project.hierarchy.attribute(route.cls, "template_name") is not None
     return bool(made) and all(made)
 
 
@@ -120,7 +122,7 @@ def is_plain(project: Project, route: Route) -> bool:
     if any(model.route is not None and model.library != route.framework for model in route.decorators):
         return False
     bases = project.hierarchy.library_bases(route.cls) if route.cls is not None else ()
-    models = (project.libraries.cls(base) for base in bases)
+    models = (project.libraries.cls(base) for base in bases if not base.startswith("builtins."))
     return all(model is None or model.library == route.framework for model in models)
 
 
