@@ -29,6 +29,8 @@ _BUILDS = frozenset({"build_wheel", "build_sdist"})
 """Functions by which packaging tools ask a build backend (PEP 517)."""
 
 
+_PLAIN = ("builtins.object", "abc.", "typing.")
+"""Bases whose classes no library calls."""
 _BESIDE = frozenset({"thread", "spawn", "task", "callback"})
 """Kinds of edges by which something runs on while its caller does something else."""
 
@@ -48,6 +50,7 @@ def runs_by_hand(project: Project, fn: Fn, *, beside: bool = False) -> bool:
         or any(f"{fn.file.module}.{name}" in project.functions for name in _BUILDS)
         or not _DEPLOYS.isdisjoint(fn.file.packages)
         or project.importers.only_for_debugging(fn.file)
+        or fn.fqn in project.importers.subcommands
     ):
         return True
     own: Fn | None = fn
@@ -264,7 +267,7 @@ def only_by_hand(project: Project, fn: Fn | None, depth: int = 5, *, beside: boo
         if edge.caller is not fn and (fn.is_module or not for_tests(project, edge.caller))
     }
     if depth > 0 and not callers and not fn.is_module and not fn.decorators:
-        return project.importers.by_hand(fn.file)
+        return project.importers.by_hand(fn.file) or _named_by_hand(project, fn, depth - 1)
     return (
         bool(callers)
         and depth > 0
@@ -275,6 +278,16 @@ def only_by_hand(project: Project, fn: Fn | None, depth: int = 5, *, beside: boo
             for (_, aside), edge in callers.items()
         )
     )
+
+
+def _named_by_hand(project: Project, fn: Fn, depth: int) -> bool:
+    """A method of which no call is known, while all that call one of that name run by hand: `getattr(reports, name)().show()`."""
+    bases = project.hierarchy.library_bases(fn.cls) if fn.cls is not None else ("",)
+    if not all(name.startswith(_PLAIN) for name in bases):
+        return False  # a library may call it
+    named = {caller for caller, _ in project.graph.calls_written(fn.name) if caller is not fn}
+    others = [caller for caller in named if not for_tests(project, caller)]
+    return bool(others) and all(only_by_hand(project, caller, depth) for caller in others)
 
 
 def _makes_application(project: Project, fn: Fn) -> bool:
@@ -350,6 +363,13 @@ class Importers:
         from backendlint.project.graph.consuming import consumers
 
         return consumers(self.project)
+
+    @cached_property
+    def subcommands(self) -> frozenset[str]:
+        """Functions that argparse's parsers keep for the words that somebody types."""
+        from backendlint.project.graph.subcommands import subcommands
+
+        return subcommands(self.project)
 
     def for_shell(self, fn: Fn) -> bool:
         """A function that nothing calls, imports or hands on, and that prints what it finds: somebody calls it from a shell."""
