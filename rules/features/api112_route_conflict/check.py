@@ -15,8 +15,8 @@ from backendlint.api import (
     Step,
     exclusive,
     is_parameter,
+    object_root,
     public_name,
-    receiver,
     segments,
     told_once,
 )
@@ -89,7 +89,9 @@ def registered_in(route: Route) -> object:
     """What has a route of no application that is seen: of its module's, where it is mounted, else the router itself, wherever
     that will be."""
     fn, call = route.mounts[-1] if route.mounts else (route.entry.fn, route.entry.call)
-    return route.entry.fn.fqn, fn.fqn, receiver(fn, call) if call is not None else -1
+    func = fn.value(call.func) if call is not None else ("",)
+    router = object_root(fn, func[1]) if func[0] == "attr" else str(func[-1]).rpartition(".")[0]
+    return route.entry.fn.fqn, fn.fqn, router
 
 
 def is_readable(route: Route) -> bool:

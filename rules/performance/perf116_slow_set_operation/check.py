@@ -103,8 +103,19 @@ def _not_in(statement: SqlStatement, node: exp.In) -> Hit:
         node,
         at=_words(statement, node),
     )
-    aside = (few and not empty) or not (trap or whole) or _of_cte(node, select)
+    aside = (few and not empty) or not (trap or whole) or _of_cte(node, select) or _is_limited(select)
     return replace(hit, profile="strict" if aside else hit.profile)
+
+
+def _is_limited(select: exp.Expression) -> bool:
+    """`SELECT id FROM (SELECT id ... ORDER BY at DESC LIMIT 10)`: which rows stay, and there are few of them."""
+    inner = select
+    while isinstance(inner, exp.Select | exp.Subquery):
+        if inner.args.get("limit") is not None:
+            return True
+        source = inner.args.get("from_") or inner.args.get("from")
+        inner = inner.this if isinstance(inner, exp.Subquery) else source.this if source is not None else exp.Null()
+    return False
 
 
 def _of_one(statement: SqlStatement, node: exp.In) -> bool:
