@@ -114,9 +114,10 @@ def is_path(text: str) -> bool:
 
 
 def unknown_parts(project: Project) -> Iterator[str]:
-    """Libraries some of whose routes come out of a call or a table (`include(config.urls[0])`), or have paths that are not known
-    (`add_route(cls.name, cls.path)`)."""
-    yield from (route.framework for route in project.routes if route.own_path.strip("/") == UNKNOWN)
+    """Libraries some of whose routes come out of a call or a table (`include(config.urls[0])`), or which a function registers
+    under paths that are not known (`add_route(cls.name, cls.path)`)."""
+    helped = (route for route in project.routes if not route.entry.fn.is_module)
+    yield from (route.framework for route in helped if route.own_path.strip("/") == UNKNOWN)
     for fn, call in project.graph.calls_written("include"):
         given = fn.unguarded(call.args[0]) if call.args else ("",)
         if given[0] in ("item", "call", "param"):
