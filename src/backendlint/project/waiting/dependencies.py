@@ -30,7 +30,7 @@ KINDS = {
     "cache-read": "cache", "cache-write": "cache", "queue-publish": "queue", "queue-consume": "queue",
     "subprocess": "subprocess",
 }  # fmt: skip
-_OWN = re.compile(r"(^|\.|[a-z_])(Circuit)?Breaker$")
+OWN_BREAKER = re.compile(r"(^|\.|[a-z_])(Circuit)?Breaker$")
 """Classes of the project's own, and of libraries without a model."""
 _HOST = re.compile(r"^(?:[a-z][a-z0-9+.-]*)://(?:[^/@\s]*@)?([^/:?#\s{]+)", re.IGNORECASE)
 MAX_CALLERS = 4
@@ -307,7 +307,7 @@ class Dependencies:
         if any(model.breaker is not None for model in self.project.models(fn, call)):
             return bool(call.args or call.kwargs)
         owners = (target.cls for target in self.project.targets(fn, call) if target.name != "__init__")
-        return bool(call.args) and any(cls is not None and _OWN.search(cls.name) for cls in owners)
+        return bool(call.args) and any(cls is not None and OWN_BREAKER.search(cls.name) for cls in owners)
 
     def _is_breaker(self, name: str) -> bool:
         decorator = self.project.libraries.decorator(f"{name}.__call__")
@@ -318,7 +318,7 @@ class Dependencies:
         if value[0] == "call":
             return any(model.breaker is not None for model in self.project.models(fn, fn.facts.calls[value[1]]))
         refs = self.project.refs(fn, vid) if vid >= 0 else ()
-        return any(self._is_breaker(ref.name) or (ref.kind == "inst" and _OWN.search(ref.name)) for ref in refs)
+        return any(self._is_breaker(ref.name) or (ref.kind == "inst" and OWN_BREAKER.search(ref.name)) for ref in refs)
 
     def falls_back(self, site: Site) -> bool:
         """True where a failure is caught on the way up by a handler that goes on instead of raising."""

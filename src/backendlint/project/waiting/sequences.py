@@ -7,13 +7,16 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from backendlint.facts.model import Call, Vid
 from backendlint.project.entities import Fn
-from backendlint.project.graph.calls import arguments
+from backendlint.project.graph.calls import Edge, arguments
+from backendlint.project.graph.certain import Given, given
 from backendlint.project.graph.effects import Site, called
 from backendlint.project.linking.binding import receiver
+from backendlint.project.loops.loops import loop_at
 from backendlint.project.loops.once import set_once
 from backendlint.project.routes.model import SAFE
 from backendlint.project.rows.queries import Query
 from backendlint.project.values.uses import operands
+from backendlint.project.waiting.dependencies import OWN_BREAKER
 
 if TYPE_CHECKING:
     from backendlint.project.model import Project
@@ -23,6 +26,8 @@ _ASKS = ("get_", "list_", "describe_", "head_", "query", "scan", "search", "look
 """How operations of cloud services that change nothing are called."""
 _HARMLESS = _FAR | {"log", "cpu", "dns", "socket", "file"}
 _POOLS = ("db-pool", "redis-client", "redis-pool")
+_ARGUMENT = "arg:"
+"""Begins what says which argument names the method."""
 MAX_DEPTH = 8
 
 
@@ -39,7 +44,7 @@ class Sequences:
 
     def __init__(self, project: Project) -> None:
         self.project = project
-        self._reading: dict[tuple[str, str, Vid], bool] = {}
+        self._reading: dict[tuple[object, ...], bool] = {}
 
     def independent(self) -> Iterator[Run]:
         """The longest runs of two or more, block by block."""
@@ -84,40 +89,49 @@ class Sequences:
         models = self.project.models(fn, call)
         for model in models:
             site = Site(fn, call, model)
-            if _FAR.isdisjoint(model.effect) or not self._reads(site):
+            if _FAR.isdisjoint(model.effect) or not self._reads(site, {}):
                 return ""
             return called(self.project, site)
         targets = self.project.targets(fn, call)
         if len(targets) == 1 and targets[0].facts.is_async and self.project.effects.has(targets[0], *_FAR):
-            return f"{targets[0].name}()" if self._call_reads(fn, call, targets[0]) else ""
+            edge = Edge(fn, targets[0], call, "call", call.span)
+            return f"{targets[0].name}()" if self._call_reads(edge) else ""
         return ""
 
-    def _call_reads(self, fn: Fn, call: Call | None, target: Fn, depth: int = 0, sent: Query | None = None) -> bool:
-        """Whether the function that is called only reads, if need be since the statement that it is handed here does."""
-        if self.reads_only(target, depth, sent):
+    def _call_reads(self, edge: Edge, depth: int = 0, sent: Query | None = None, outer: Given | None = None) -> bool:
+        """Whether the function that is called only reads, if need be since the statement that it is handed here does, or the
+        method (`send("GET", path)`)."""
+        known: Given = {index: item for index, item in given(edge, outer).items() if item in SAFE}
+        if self.reads_only(edge.callee, depth, sent, known):
             return True
-        queries = (item for item in self.project.queries.handed(fn) if item.query.call is call is not None)
-        return any(item.query.kind == "read" and self.reads_only(target, depth, item.sent) for item in queries)
+        queries = (
+            item for item in self.project.queries.handed(edge.caller) if item.query.call is edge.call is not None
+        )
+        return any(
+            item.query.kind == "read" and self.reads_only(edge.callee, depth, item.sent, known) for item in queries
+        )
 
-    def reads_only(self, fn: Fn, depth: int = 0, sent: Query | None = None) -> bool:
+    def reads_only(self, fn: Fn, depth: int = 0, sent: Query | None = None, verbs: Given | None = None) -> bool:
         """True where the function, with all that it calls, changes nothing and shares no session or lock; `sent` executes what a
-        caller is known to hand to it."""
-        key = (fn.fqn, sent.fn.fqn if sent is not None else "", sent.vid if sent is not None else -1)
+        caller is known to hand to it, `verbs` are the HTTP methods among its arguments."""
+        verbs = verbs or {}
+        key = (fn.fqn, sent.fn.fqn if sent else "", sent.vid if sent else -1, *verbs.items())
         known = self._reading.get(key)
         if known is not None:
             return known
         self._reading[key] = True  # a recursion adds nothing
         sites = self.project.effects.direct(fn)
         fine = depth < MAX_DEPTH and all(
-            self._pooled(site) if sent is not None and site.call is sent.call else self._reads(site) for site in sites
+            self._pooled(site) if sent is not None and site.call is sent.call else self._reads(site, verbs)
+            for site in sites
         )
         fine = fine and not any(
             (store.key < 0 or store.base < 0) and not set_once(fn, store)
             for store in fn.facts.stores
-            if not self._local(fn, store.base)
+            if not self._local(fn, store.base) and not _of_breaker(fn)
         )
         fine = fine and all(
-            edge.kind in ("call", "property") and self._call_reads(fn, edge.call, edge.callee, depth + 1, sent)
+            edge.kind in ("call", "property") and self._call_reads(edge, depth + 1, sent, verbs)
             for edge in self.project.graph.callees(fn)
         )
         self._reading[key] = fine
@@ -125,15 +139,17 @@ class Sequences:
 
     @staticmethod
     def _local(fn: Fn, vid: Vid) -> bool:
-        return vid >= 0 and fn.facts.values[vid][0] not in ("name", "param", "outer")
+        value = fn.facts.values[vid] if vid >= 0 else ("",)
+        made = fn.name == "__init__" and value == ("param", 0)  # the object that is being made
+        return vid >= 0 and (made or value[0] not in ("name", "param", "outer"))
 
-    def _reads(self, site: Site) -> bool:
+    def _reads(self, site: Site, known: Given) -> bool:
         model = site.model
         if "sleep" in model.effect:  # the pause before another attempt
-            return site.fn.inside(site.call.block, "except") is not None
+            return site.fn.inside(site.call.block, "except") is not None or _tries_again(site)
         if not _HARMLESS.issuperset(model.effect) or model.opens == "lock" or model.spawn is not None:
             return not model.effect and model.spawn is None
-        if "http" in model.effect and model.method not in SAFE:
+        if "http" in model.effect and _method(site, known) not in SAFE:
             return not model.method and model.idempotent is True
         if {"db-read", "db"}.intersection(model.effect):
             return self._pooled(site) and ("db-read" in model.effect or self._selects(site))
@@ -199,3 +215,26 @@ class Sequences:
         value = fn.facts.values[vid]
         inner = self._inputs(fn.facts.calls[value[1]]) if value[0] == "call" else operands(value)
         return any(self._needs(fn, item, wanted, seen) for item in inner)
+
+
+def _method(site: Site, known: Given) -> object:
+    """The HTTP method of a call, also where an argument says it, or one of its function's own."""
+    method = site.model.method
+    if not method.startswith(_ARGUMENT):
+        return method
+    place = int(method.removeprefix(_ARGUMENT))
+    vid = site.call.args[place] if len(site.call.args) > place else site.call.kwarg("method")
+    value = site.fn.unguarded(vid) if vid >= 0 else ("",)
+    return known.get(value[1]) if value[0] == "param" else site.fn.const(vid)
+
+
+def _of_breaker(fn: Fn) -> bool:
+    """Whether it keeps how often something failed, for whoever asks next: that says nothing of an order."""
+    return fn.cls is not None and OWN_BREAKER.search(fn.cls.name) is not None
+
+
+def _tries_again(site: Site) -> bool:
+    """The pause at the end of a round in which something was tried."""
+    loop = loop_at(site.fn, site.call.block, ("for", "while"))
+    tries = (number for number, block in enumerate(site.fn.facts.blocks) if block.kind == "try")
+    return loop >= 0 and any(loop in {around for around, _ in site.fn.blocks_of(number)} for number in tries)
