@@ -179,6 +179,10 @@ def handled(project: Project) -> Iterator[tuple[object, Fn, Location, str]]:
         own = [ref.name for ref in classes if ref.name in project.classes]
         if len(said) == 1 and (form := said.pop()):
             forms.update(dict.fromkeys(own, form))
+    for handler in project.error_paths.mapped.set_for_all():
+        said = {form_of(project, handler, answer) for answer in answers(project, handler)} - {""} if handler else set()
+        if handler is not None and len(said) == 1:
+            forms.update(dict.fromkeys(asked_for(project, handler), said.pop()))
     for fn in project.all_functions() if forms else ():
         for item in fn.facts.raises:
             refs = project.refs(fn, item.exc) if item.exc >= 0 else ()
@@ -186,6 +190,13 @@ def handled(project: Project) -> Iterator[tuple[object, Fn, Location, str]]:
             name = next(names, "")
             if name:
                 yield application(project, fn), fn, fn.location(item.span), forms[name]
+
+
+def asked_for(project: Project, handler: Fn) -> Iterator[str]:
+    """The project's own exceptions for which a handler of all asks: `isinstance(exc, ShopError)`."""
+    for call in handler.calls:
+        if handler.callee_name(call) == "isinstance" and len(call.args) == 2:
+            yield from (ref.name for ref in project.refs(handler, call.args[1]) if ref.name in project.classes)
 
 
 def form_of(project: Project, fn: Fn, answer: Answer) -> str:
