@@ -28,6 +28,7 @@ _HARMLESS = _FAR | {"log", "cpu", "dns", "socket", "file"}
 _POOLS = ("db-pool", "redis-client", "redis-pool")
 _ARGUMENT = "arg:"
 """Begins what says which argument names the method."""
+_NEAR = 3
 MAX_DEPTH = 8
 
 
@@ -121,7 +122,7 @@ class Sequences:
             return known
         self._reading[key] = True  # a recursion adds nothing
         sites = self.project.effects.direct(fn)
-        fine = depth < MAX_DEPTH and all(
+        fine = (depth < MAX_DEPTH and not _left_open(fn)) and all(
             self._pooled(site) if sent is not None and site.call is sent.call else self._reads(site, verbs)
             for site in sites
         )
@@ -179,7 +180,7 @@ class Sequences:
 
     def _apart(self, fn: Fn, first: Call, second: Call) -> bool:
         """True where the second needs neither the first's result nor its outcome."""
-        if any(self._needs(fn, vid, first.value) for vid in self._inputs(second)):
+        if any(self._needs(fn, vid, first.value) for vid in self._inputs(second)) or self._overlap(fn, first, second):
             return False
         between = (first.span[2:], second.span[:2])
         for block in fn.facts.blocks:
@@ -192,6 +193,17 @@ class Sequences:
             if between[0] <= item.span[:2] < between[1] and self._needs(fn, item.value, first.value):
                 return False
         return True
+
+    def _overlap(self, fn: Fn, first: Call, second: Call) -> bool:
+        """Whether one of them asks for what the other gives, which may be kept since then: `price(item)` calls `catalogue()`."""
+        ours, theirs = self.project.targets(fn, first), self.project.targets(fn, second)
+        return any(
+            inner in others
+            for own, others in ((ours, theirs), (theirs, ours))
+            for target in own
+            for inner, depth in self.project.graph.below(target, _NEAR)
+            if depth
+        )
 
     @staticmethod
     def _only_return(fn: Fn, second: Call) -> bool:
@@ -226,6 +238,13 @@ def _method(site: Site, known: Given) -> object:
     vid = site.call.args[place] if len(site.call.args) > place else site.call.kwarg("method")
     value = site.fn.unguarded(vid) if vid >= 0 else ("",)
     return known.get(value[1]) if value[0] == "param" else site.fn.const(vid)
+
+
+def _left_open(fn: Fn) -> bool:
+    """Whether subclasses do the work, and who knows what: `raise NotImplementedError`."""
+    raised = [fn.dotted(fn.calls[value[1]].func if (value := fn.value(item.exc))[0] == "call" else item.exc)
+              for item in fn.facts.raises if item.exc >= 0]  # fmt: skip
+    return fn.is_abstract or (not fn.facts.returns and any(name.endswith("NotImplementedError") for name in raised))
 
 
 def _of_breaker(fn: Fn) -> bool:
