@@ -13,6 +13,8 @@ APPLY = re.compile(r"(^|_)(update|patch|modify|edit|apply|merge|values|change)(_
 SAME = ("attr", "item", "guard", "await", "mut", "store", "setattr", "elem")
 """A value that is, or is a part of, the first that it is made of."""
 CHANGES = re.compile(r"Update|Patch|Change|Edit|Partial|Modif")
+PATCH = re.compile(r"Patch|Partial")
+VERSION = re.compile(r"(expected_)?(\w+_)?(version|revision|etag|rev)")
 OLD = re.compile(r"pydantic[._]v1(\.|$)|\.root_validator$")
 """Imports that only the first version of pydantic has, or stands for."""
 PARTIAL = "applies only the fields that are sent"
@@ -22,7 +24,9 @@ def check(project: Project) -> Iterator[Hit]:
     seen: set[object] = set()
     told: tuple[list[Hit], list[Hit]] = ([], [])
     for route in project.routes:
-        if route.handler is None or route.kind != "http" or len(route.methods) != 1 or not whole_resource(route):
+        if route.handler is None or route.kind != "http" or len(route.methods) != 1:
+            continue
+        if not whole_resource(route) and not takes_patch(project, route):
             continue
         if seen.isdisjoint((route.place, route.handler.header)):
             for hit in judge(project, route):
@@ -85,6 +89,12 @@ def whole_resource(route: Route) -> bool:
     )  # fmt: skip
 
 
+def takes_patch(project: Project, route: Route) -> bool:
+    """`PUT /orders/{id}/details` with an `OrderPatch`: the project itself calls it so."""
+    body = body_model(project, route) if route.methods == ("PUT",) else None
+    return body is not None and PATCH.search(body.name) is not None and optional_only(project, body)
+
+
 def fields(project: Project, cls: Cls) -> dict[str, tuple[Cls, int]]:
     """Fields by name, with the class whose table has the default, -1 where there is none."""
     found: dict[str, tuple[Cls, int]] = {}
@@ -108,8 +118,9 @@ def default_of(cls: Cls, vid: int) -> object:
 
 
 def optional_only(project: Project, cls: Cls) -> bool:
-    """A change, with fields that may each be left as they are: None, and not what they are reset to."""
-    found = fields(project, cls)
+    """A change, with fields that may each be left as they are: None, and not what they are reset to; which version it is of
+    must be said."""
+    found = {name: field for name, field in fields(project, cls).items() if not VERSION.fullmatch(name)}
     return (
         bool(CHANGES.search(cls.name))
         and len(found) > 1
