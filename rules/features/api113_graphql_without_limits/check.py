@@ -4,7 +4,7 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from backendlint.api import Call, Fn, Hit, Project
+from backendlint.api import Call, Fn, Hit, Project, aliases, receiver
 
 LIMIT = re.compile(
     r"depth_?limit|limit_?depth|complexity|query_?cost|cost_(validator|analysis)|max_?(depth|tokens|aliases|complexity|cost)",
@@ -20,7 +20,7 @@ def check(project: Project, options: Mapping[str, Any]) -> Iterator[Hit]:
     if not places or (limited(project) and not any(bounded)):
         return
     for (fn, call, name), own in zip(places, bounded, strict=True):
-        if own:
+        if own or only_tried(project, fn, call):
             continue
         yield Hit(
             f"`{name}` serves queries of any depth and cost: a few hundred bytes can load millions of rows. Limit depth, aliases and cost.",
@@ -31,6 +31,15 @@ def check(project: Project, options: Mapping[str, Any]) -> Iterator[Hit]:
 
 def made(project: Project, names: Sequence[str]) -> list[tuple[Fn, Call, str]]:
     return [(fn, call, name) for name in names for fn, call in project.graph.calls_of(name)]
+
+
+def only_tried(project: Project, fn: Fn, call: Call) -> bool:
+    """A script of its own that asks the schema by itself (`schema.execute(QUERY)`), and serves nobody."""
+    held = aliases(fn.facts, call.value)
+    asks = (item for item in fn.calls if fn.callee_name(item).startswith("execute"))
+    dotted = {f"{fn.file.module}.{item.name}" for item in fn.facts.bindings if item.value == call.value}
+    asked = any(receiver(fn, item) in held or fn.dotted(item.func).rpartition(".")[0] in dotted for item in asks)
+    return fn.is_module and asked and not project.importers.of(fn.file)
 
 
 def limits(fn: Fn, call: Call) -> bool:

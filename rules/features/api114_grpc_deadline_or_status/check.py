@@ -3,7 +3,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from functools import partial
 
-from backendlint.api import Call, Fn, Hit, Project, Vid, by_style, display, here_and_in, told_once, variable
+from backendlint.api import Call, Fn, Hit, Project, Vid, by_style, display, for_tests, here_and_in, told_once, variable
 
 HABIT = 2
 """More calls than these are told once."""
@@ -22,6 +22,8 @@ def check(project: Project) -> Iterator[Hit]:
 def hits_in(project: Project, functions: Iterable[Fn]) -> Iterator[tuple[Hit, str]]:
     """Each hit, and "" for those that are told for themselves."""
     for fn in functions:
+        if for_tests(project, fn):
+            continue
         for call in fn.facts.calls:
             name = stub_method(project, fn, call)
             if name and call.kwarg("timeout") < 0 and not call.open_ended and len(call.args) < 2:

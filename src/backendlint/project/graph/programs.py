@@ -192,7 +192,7 @@ def for_tests(project: Project, fn: Fn, depth: int = 3) -> bool:
     stand-ins (`MockMailer`), and what says so by its name (`make_test_users`) and is called by those alone."""
     if project.importers.for_pytest(fn.file):
         return True
-    if fn.cls is not None and (project.hierarchy.role(fn.cls) == "test" or _STAND_IN.match(fn.cls.name)):
+    if fn.cls is not None and (project.hierarchy.role(fn.cls) == "test" or _STAND_IN.search(fn.cls.name)):
         return True
     if _below_tests(fn.path):
         return True
@@ -202,7 +202,7 @@ def for_tests(project: Project, fn: Fn, depth: int = 3) -> bool:
 
 _STEPS = frozenset({"behave", "pytest_bdd", "lettuce", "aloe", "radish"})
 """Of what a step of a test is made (`@given("two berths")`)."""
-_STAND_IN = re.compile(r"_*(Mock|Fake|Dummy)([A-Z]|$)")
+_STAND_IN = re.compile(r"(^|[a-z0-9_])(Mock|Fake|Dummy)([A-Z]|$)")
 _TESTING = re.compile(r"testing|tests?|test_?fixtures?\w*|mocks|fakes|cypress|playwright|selenium")
 """Folders for tests, also by what drives them from outside: what serves it is no part of production."""
 
