@@ -144,6 +144,8 @@ def is_frameworks(project: Project, fn: Fn, answer: Answer, form: str) -> bool:
         return True
     routes = project.endpoints.leading_to(fn.fqn)
     written = any(route.documented or not is_plain(project, route) for route in routes)
+    bases = (fn.cls.owner.dotted(base) for base in fn.cls.facts.bases) if fn.cls is not None else ()
+    written = written or any(name.startswith("rest_framework.") for name in bases)
     return "detail" in form.split("`") and not answer.raised and written
 
 
