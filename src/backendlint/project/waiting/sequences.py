@@ -148,6 +148,8 @@ class Sequences:
         model = site.model
         if "sleep" in model.effect:  # the pause before another attempt
             return site.fn.inside(site.call.block, "except") is not None or _tries_again(site)
+        if "cache-write" in model.effect and _keeps_for_a_while(site):
+            return True
         if not _HARMLESS.issuperset(model.effect) or model.opens == "lock" or model.spawn is not None:
             return not model.effect and model.spawn is None
         if "http" in model.effect and _method(site, known) not in SAFE:
@@ -196,11 +198,13 @@ class Sequences:
 
     def _overlap(self, fn: Fn, first: Call, second: Call) -> bool:
         """Whether one of them asks for what the other gives, which may be kept since then: `price(item)` calls `catalogue()`."""
-        ours, theirs = self.project.targets(fn, first), self.project.targets(fn, second)
-        return any(
-            inner in others
-            for own, others in ((ours, theirs), (theirs, ours))
-            for target in own
+        return any(self._asks_for(fn, *pair) for pair in ((first, second), (second, first)))
+
+    def _asks_for(self, fn: Fn, asking: Call, asked: Call) -> bool:
+        wanted = self.project.targets(fn, asked)
+        return all(any(_alike(fn, vid, other) for other in asking.passed) for vid in asked.passed) and any(
+            inner in wanted
+            for target in self.project.targets(fn, asking)
             for inner, depth in self.project.graph.below(target, _NEAR)
             if depth
         )
@@ -229,6 +233,17 @@ class Sequences:
         return any(self._needs(fn, item, wanted, seen) for item in inner)
 
 
+def _alike(fn: Fn, one: Vid, other: Vid, depth: int = 6) -> bool:
+    """Whether both say the same (`config.ports[name].url`)."""
+    first, second = fn.unguarded(one), fn.unguarded(other)
+    if first == second or depth == 0:
+        return depth > 0
+    if first[0] != second[0] or first[0] not in ("attr", "item"):
+        return False
+    key = first[2] == second[2] if first[0] == "attr" else _alike(fn, first[2], second[2], depth - 1)
+    return key and _alike(fn, first[1], second[1], depth - 1)
+
+
 def _method(site: Site, known: Given) -> object:
     """The HTTP method of a call, also where an argument says it, or one of its function's own."""
     method = site.model.method
@@ -245,6 +260,16 @@ def _left_open(fn: Fn) -> bool:
     raised = [fn.dotted(fn.calls[value[1]].func if (value := fn.value(item.exc))[0] == "call" else item.exc)
               for item in fn.facts.raises if item.exc >= 0]  # fmt: skip
     return fn.is_abstract or (not fn.facts.returns and any(name.endswith("NotImplementedError") for name in raised))
+
+
+def _keeps_for_a_while(site: Site) -> bool:
+    """`cache.set(key, value, ex=60)`: what was read is kept for whoever asks next; not a lock."""
+    cache, call = site.model.cache, site.call
+    if cache is None or cache.role != "set" or cache.expiry is None or call.kwarg("nx") >= 0:
+        return False
+    expiry = cache.expiry
+    told = any(call.kwarg(name) >= 0 for name in expiry.keywords) or 0 <= expiry.position < len(call.args)
+    return told or expiry.default is not None
 
 
 def _of_breaker(fn: Fn) -> bool:
