@@ -1,19 +1,14 @@
 from __future__ import annotations
 
-import re
 from collections import defaultdict
 from collections.abc import Iterator
 
-from backendlint.api import Fn, Hit, Location, Project, Route, answers, is_signed, told_once
+from backendlint.api import Call, Fn, Hit, Location, Project, Route, answers, is_signed, told_once
 
-from .described import undescribed
+from .described import PROBE, undescribed
 
 HABIT = 2
 """More routes than these that lack the same are told once."""
-PROBE = re.compile(
-    r"/_*(lb|lb-)?(health[_-]?(z|y|checks?)?|live(ness|z)?|ready(z)?|readiness|ping|heartbeat)_*/?$", re.IGNORECASE
-)
-"""Paths that load balancers and orchestrators ask: nobody reads about them."""
 
 
 def check(project: Project) -> Iterator[Hit]:
@@ -72,7 +67,15 @@ def is_aside(project: Project, route: Route) -> bool:
         return True
     if ".well-known" in route.path or PROBE.search(route.path) or not route.path.strip("/"):
         return True
-    return route.handler is not None and is_signed(route.handler)
+    return route.handler is not None and (is_signed(route.handler) or hands_over(project, route.handler))
+
+
+def hands_over(project: Project, fn: Fn) -> bool:
+    """`return await bot.handle(request)`: what is given the request itself, and is none of the project's, answers."""
+    values = [fn.unguarded(vid) for vid in fn.returned]
+    values = [fn.unguarded(value[1]) if value[0] == "await" else value for value in values]
+    calls = [fn.calls[value[1]] for value in values if value[0] == "call"]
+    return bool(calls) and len(calls) == len(values) and all(takes_request(project, fn, call) for call in calls)
 
 
 def has_text(route: Route) -> bool:
@@ -122,3 +125,12 @@ def is_response(project: Project, route: Route, vid: int) -> bool:
         model.response is not None and model.response.content_type != "application/json"
         for model in project.models(route.handler, call)
     )
+
+
+def takes_request(project: Project, fn: Fn, call: Call) -> bool:
+    """Whether a call of what nobody knows is given the request itself."""
+    if project.targets(fn, call) or project.models(fn, call):
+        return False
+    given = (fn.unguarded(vid) for vid in call.passed)
+    refs = (ref for value in given if value[0] == "param" for ref in project.resolver.param(fn, value[1]))
+    return any(ref.kind == "libinst" and ref.name.endswith(".Request") for ref in refs)

@@ -12,6 +12,10 @@ DESCRIBES = re.compile(r"schema|swagger|openapi", re.IGNORECASE)
 """In names of decorators that say what a view takes and answers, and of attributes that leave it out of the document."""
 TOLD = frozenset({"serializer_class", "get_serializer_class", "get_serializer", "schema", "swagger_schema"})
 """By which a generator finds it out, or is told to leave the view out."""
+PROBE = re.compile(
+    r"/_*(lb|lb-)?(health[_-]?(z|y|checks?)?|live(ness|z)?|ready(z)?|readiness|ping|heartbeat)_*/?$", re.IGNORECASE
+)
+"""Paths that load balancers and orchestrators ask: nobody reads about them."""
 VIEW = "rest_framework.views.APIView"
 BEFORE = frozenset({"dispatch", "initial"})
 """Methods that run before the one that answers."""
@@ -31,7 +35,7 @@ def undescribed(project: Project) -> Iterator[Hit]:
         homes = [(fn.parent or fn, fn.facts.decorators), *((cls.owner, cls.facts.decorators) for cls in classes)]
         if any(describes(home, decorators) for home, decorators in homes):
             described.add(fn.header)
-        elif "/api/" in f"{route.path}/" and not any(map(has_serializer, classes)):
+        elif "/api/" in f"{route.path}/" and not PROBE.search(route.path) and not any(map(has_serializer, classes)):
             bare.setdefault(fn.header, route)
     if len(described) < max(FEWEST, 3 * len(bare)):
         return
