@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import itertools
 import re
 from collections.abc import Iterator
 from functools import partial
@@ -17,6 +18,8 @@ from backendlint.api import (
     here_and_in,
     identifier_words,
     ingredients,
+    is_parameter,
+    segments,
     told_once,
 )
 
@@ -169,7 +172,7 @@ def changing(project: Project, route: Route) -> tuple[Write, tuple[Edge, ...]] |
         return None
     if counts_only(route.handler, route.cls is not None) or authorizes(route.handler):
         return None
-    if traces(route.name) or traces(route.path.rpartition("/")[2]):
+    if traces(own_words(route)) or traces(route.path.rpartition("/")[2]):
         return None
     mirrors = MIRRORED.search(route.entry.path) is not None
     for write, chain in project.writes.reached(route.handler, ("call", "property")):
@@ -193,7 +196,7 @@ def changing(project: Project, route: Route) -> tuple[Write, tuple[Edge, ...]] |
             or is_over(write)
             or fills_empty(write)
             or any(keeps_time(*step) or mends(*step) for step in steps)
-            or (any(map(TIDIES.search, below)) and not TIDIES.search(f"{route.name} {route.path}".replace("/", "_")))
+            or tidies_only(route, below)
             or (write.op in CHANGED and (counts_only(write.fn) or any(told_so(project, *step) for step in steps)))
             or makes_missing(route.handler, chain[0].call if chain else write.call)
             or fills_field(steps)
@@ -201,6 +204,25 @@ def changing(project: Project, route: Route) -> tuple[Write, tuple[Edge, ...]] |
             continue
         return write, chain
     return None
+
+
+def own_words(route: Route) -> str:
+    """The words of the handler's name but for those of the things that the path leads through: `release_event_holds` of
+    `/events/{id}/holds` says nothing of a log of events."""
+    parts = segments(route.path)
+    through = {
+        part.lower() for part, after in itertools.pairwise(parts) if is_parameter(after) and not is_parameter(part)
+    }
+    kept = (word for word in identifier_words(route.name) if not through & {word, f"{word}s"})
+    return "_".join(kept)
+
+
+def tidies_only(route: Route, below: list[str]) -> bool:
+    """Whether what has run out is put away on the way, by a route that is not there for that (`release_holds`)."""
+    tidied = [name for name in below if TIDIES.search(name)]
+    asked = f"{route.name} {route.path}".replace("/", "_")
+    named = {words[0] for name in (route.name, route.path.rpartition("/")[2]) if (words := identifier_words(name))}
+    return bool(tidied) and not TIDIES.search(asked) and named.isdisjoint(identifier_words(name)[0] for name in tidied)
 
 
 def of_reading(route: Route) -> bool:
