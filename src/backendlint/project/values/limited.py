@@ -7,11 +7,15 @@ from typing import TYPE_CHECKING
 
 from backendlint.facts.model import Span, Vid
 from backendlint.project.entities import Fn
-from backendlint.project.loops.loops import plain
+from backendlint.project.linking.binding import object_root
+from backendlint.project.loops.loops import VIEWS, plain
+from backendlint.project.routes.params import marker_calls
 
 if TYPE_CHECKING:
     from backendlint.project.model import Project
 
+_MOST = ("max_length", "max_items")
+"""What a field says of the number of its items."""
 CALLERS = 2
 """Calls up to where they are refused."""
 _NUMBERS = tuple(("name", f"builtins.{name}") for name in ("range", "len", "enumerate"))
@@ -22,7 +26,27 @@ def limited(project: Project, fn: Fn, vid: Vid, block: int) -> bool:
     (`stop_all([shop])`)."""
     vid = _numbered(fn, plain(fn, vid))
     span = fn.facts.blocks[block].span if block else fn.facts.span_of(vid)
-    return _one_or_many(fn, vid) or _refused(project, fn, vid, block, span) or _by_callers(project, fn, vid, CALLERS)
+    few = _one_or_many(fn, vid) or _declared(project, fn, vid)
+    return few or _refused(project, fn, vid, block, span) or _by_callers(project, fn, vid, CALLERS)
+
+
+def _declared(project: Project, fn: Fn, vid: Vid) -> bool:
+    """`lines: list[Line] = Field(max_length=50)`, of a parameter as well as of an object's attribute: more are refused as they come in."""
+    value = fn.unguarded(vid)
+    func = fn.func_of(value)
+    if func[0] == "attr" and func[2] in VIEWS:
+        return _declared(project, fn, func[1])
+    stated: list[tuple[Fn, Vid]] = []
+    if value[0] == "param" and fn.parent is not None:
+        param = fn.facts.params[value[1]]
+        stated = [(fn.parent, param.annotation), (fn.parent, param.default)]
+    elif value[0] == "attr":
+        kinds = (project.classes[ref.name] for ref in project.refs(fn, value[1]) if ref.kind == "inst")
+        owners = [owner for cls in kinds for owner in project.hierarchy.mro(cls)]
+        for said in ("annotations", "attributes"):
+            stated += [(cls.owner, getattr(cls.facts, said).get(value[2], -1)) for cls in owners]
+    marks = (call for home, item in stated for _, call in marker_calls(project, home, item))
+    return any(call.kwarg(key) >= 0 for call in marks for key in _MOST)
 
 
 def _by_callers(project: Project, fn: Fn, vid: Vid, depth: int) -> bool:
@@ -48,15 +72,35 @@ def _few(project: Project, fn: Fn, vid: Vid, place: tuple[int, Span], depth: int
 
 
 def _refused(project: Project, fn: Fn, vid: Vid, block: int, span: Span) -> bool:
-    for item in fn.left_before(block, span, ("return", "raise")):
-        test = fn.unguarded(item.value) if item.value >= 0 else ("",)
-        if test[0] != "compare" or test[1][0] not in (">", ">="):
-            continue
-        size = fn.unguarded(test[2][0])
-        counted = fn.facts.calls[size[1]] if size[0] == "call" else None
-        if counted is not None and fn.const(test[2][1]) != 0 and [plain(fn, arg) for arg in counted.args] == [vid]:
-            return any(ref.name == "builtins.len" for ref in project.callees(fn, counted))
-    return False
+    left = (item.value for item in fn.left_before(block, span, ("return", "raise")) if item.value >= 0)
+    return any(_too_long(project, fn, part, vid) for test in left for part in _any_of(fn, test))
+
+
+def _any_of(fn: Fn, test: Vid) -> tuple[Vid, ...]:
+    """The parts of `a or b`."""
+    value = fn.unguarded(test)
+    return tuple(value[2]) if value[:2] == ("bool", "or") else (test,)
+
+
+def _too_long(project: Project, fn: Fn, test: Vid, vid: Vid) -> bool:
+    """`len(items) > LIMIT`, not `len(items) > 0`."""
+    compared = fn.unguarded(test)
+    if compared[0] != "compare" or compared[1][0] not in (">", ">=") or fn.const(compared[2][1]) == 0:
+        return False
+    size = fn.unguarded(compared[2][0])
+    counted = fn.facts.calls[size[1]] if size[0] == "call" else None
+    if counted is None or [_part(fn, arg) for arg in counted.args] != [_part(fn, vid)]:
+        return False
+    return any(ref.name == "builtins.len" for ref in project.callees(fn, counted))
+
+
+def _part(fn: Fn, vid: Vid) -> tuple[object, ...]:
+    """An object and the attributes by which it is got at, read as often as one likes: `order.lines`, also `order.lines.values()`."""
+    value = fn.facts.values[plain(fn, vid)]
+    func = fn.func_of(value)
+    if func[0] == "attr" and func[2] in VIEWS:
+        return _part(fn, func[1])
+    return (*_part(fn, value[1]), value[2]) if value[0] == "attr" else (object_root(fn, vid),)
 
 
 def _one_or_many(fn: Fn, vid: Vid) -> bool:
