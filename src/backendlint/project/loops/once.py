@@ -20,10 +20,26 @@ Slot = tuple[str, str]
 def first_time_only(fn: Fn, call: Call) -> bool:
     """Whether a call is made only while something that outlives the function, and is set here, is still missing:
     `if cls._it is None: cls._it = make()`, or the same after `if cls._it: return cls._it`; or what an object starts
-    once: `if not self.running: self.running = True`."""
+    once: `if not self.running: self.running = True`; or what is kept for a key that no caller chooses."""
     kept = ((_slot(fn, store.base, store.name), store.value) for store in fn.facts.stores if store.key < 0)
     filled = {slot for slot, value in kept if slot is not None and (slot[0] != "self" or fn.const(value) is True)}
-    return bool(filled) and _while_missing(fn, filled, call.block, call.span)
+    return (bool(filled) and _while_missing(fn, filled, call.block, call.span)) or _kept_for_key(fn, call)
+
+
+def _kept_for_key(fn: Fn, call: Call) -> bool:
+    """`if loop not in CLIENTS: CLIENTS[loop] = connect()`, where the loop, or the process, is what the function asks for."""
+    outer = set(around(fn.facts, call.block))
+    for number, block in enumerate(fn.facts.blocks):
+        test = fn.unguarded(block.value) if block.kind == "if" and number in outer else ("",)
+        if test[0] != "compare" or test[1] != ("not in",):
+            continue
+        key, table = test[2]
+        given = (fn.facts.values[vid][0] for vid in ingredients(fn.facts, (key,)))
+        own = fn.facts.values[object_root(fn, table)]
+        stores = [item for item in fn.facts.stores if item.key >= 0 and number in around(fn.facts, item.block)]
+        if own[0] == "name" and not {"param", "outer", "elem"} & {*given}:
+            return any(fn.facts.values[object_root(fn, item.base)] == own for item in stores)
+    return False
 
 
 def set_once(fn: Fn, store: Store) -> bool:
