@@ -1,5 +1,5 @@
 """What runs while a client waits: functions that endpoints call, without jobs, background tasks and threads that are let go,
-and without what is made once for the whole process."""
+and without what is made once for the whole process, or served where one develops alone."""
 
 from __future__ import annotations
 
@@ -15,6 +15,7 @@ from backendlint.project.graph.effects import SAME_THREAD
 from backendlint.project.graph.jobs import left_to_worker
 from backendlint.project.graph.letgo import runs_beside
 from backendlint.project.loops.once import first_time_only, refilled
+from backendlint.project.values.stages import made_for_trial
 
 if TYPE_CHECKING:
     from backendlint.project.model import Project
@@ -33,7 +34,7 @@ class InRequest:
         todo: deque[Fn] = deque()
         for route in project.routes:
             for fn in route.begun:
-                if fn.fqn not in self._from:
+                if fn.fqn not in self._from and not made_for_trial(fn):
                     self._from[fn.fqn] = None
                     self._route[fn.fqn] = route
                     todo.append(fn)

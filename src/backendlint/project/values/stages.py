@@ -38,6 +38,8 @@ _TRIAL = re.compile(
     re.IGNORECASE,
 )
 """What a switch for development or tests is called."""
+_READS = frozenset("get getenv config env bool getboolean get_bool".split())
+"""What gives a setting by its name."""
 _REAL = frozenset({"prod", "production", "live", "staging"})
 
 
@@ -51,7 +53,13 @@ def for_trial(fn: Fn, vid: Vid) -> bool:
 def only_in_trial(fn: Fn, block: int, span: Span) -> bool:
     """The same of a place."""
     tests = fn.tests_before(block, span, ("return", "raise"))
-    return any(_asks_trial(fn, test, truth) for test, truth in tests if test >= 0)
+    return any(_asks_trial(fn, test, truth) for test, truth in tests if test >= 0) or made_for_trial(fn)
+
+
+def made_for_trial(fn: Fn) -> bool:
+    """Whether the function itself is defined only there: `if DEBUG:`, `@app.get("/trigger")`."""
+    home, header = fn.parent, fn.facts.header
+    return home is not None and only_in_trial(home, block_at(home, header), header)
 
 
 def _asks_trial(fn: Fn, test: Vid, truth: bool) -> bool:
@@ -68,12 +76,12 @@ def _asks_trial(fn: Fn, test: Vid, truth: bool) -> bool:
 
 
 def _setting(fn: Fn, value: Value) -> str:
-    """`settings.TESTING`, `app.config["TESTING"]`, `app.config.get("TESTING")`, `os.getenv("TESTING")`."""
+    """`settings.TESTING`, `app.config["TESTING"]`, `app.config.get("TESTING")`, `os.getenv("TESTING")`, `config("TESTING", cast=bool)`."""
     if value[0] in ("name", "attr"):
         return str(value[-1]).rpartition(".")[2]
     call = fn.calls[value[1]] if value[0] == "call" else None
     asked = value[2] if value[0] == "item" else call.args[0] if call is not None and call.args else -1
-    return str(fn.const(asked)) if call is None or fn.callee_name(call) in ("get", "getenv") else ""
+    return str(fn.const(asked)) if call is None or fn.callee_name(call) in _READS else ""
 
 
 def develops(project: Project, file: FileFacts, setting: str = "") -> bool:
