@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -32,6 +33,8 @@ _GIVEN = (
     "tempfile.SpooledTemporaryFile",
 )
 """File objects: an archive that is read from one holds nothing itself."""
+_FILE_OBJECT = re.compile(r"(^|_)(file_?obj(ect)?|buffer|buf|stream|fp|fh)$")
+"""Names of those without a type."""
 
 
 _SCOPES = frozenset({"contextlib.contextmanager", "contextlib.asynccontextmanager"})
@@ -98,8 +101,11 @@ class Resources:
         return any(cls is not None and cls.resource == "db-connection" for cls in found)
 
     def _is_file(self, fn: Fn, vid: Vid) -> bool:
-        """A file object, also of an upload that has no type here: `request.FILES["archive"]`, `upload.file`."""
+        """A file object, also of an upload that has no type here: `request.FILES["archive"]`, `upload.file`, or a parameter
+        that says so: `fileobj`, `zip_buffer`."""
         value = fn.unguarded(vid)
+        if value[0] == "param" and _FILE_OBJECT.search(fn.facts.params[value[1]].name):
+            return True
         if value[0] == "call":  # `request.FILES.get("archive")`
             value = fn.unguarded(fn.facts.calls[value[1]].func)
         uploads = fn.unguarded(value[1]) if value[0] in ("item", "attr") else ("",)
@@ -195,14 +201,20 @@ class Resources:
         return held
 
     def _given_on(self, fn: Fn, held: set[Vid], cls: ClassModel | None) -> set[Vid]:
-        """`engine.connect().execution_options(...)`: what methods that give their own object back are bound to."""
+        """`engine.connect().execution_options(...)`: what methods that give their own object back are bound to, and what puts
+        itself around it: `grpc.intercept_channel(channel, ...)`."""
         if cls is None:
             return held
         for call in fn.calls:
             given = self.project.refs(fn, call.value) if receiver(fn, call) in held else ()
-            if any(ref.kind == "libinst" and ref.name == cls.name for ref in given):
+            wraps = not held.isdisjoint(call.args[:1]) and self._puts_around(fn, call, cls)
+            if wraps or any(ref.kind == "libinst" and ref.name == cls.name for ref in given):
                 held = held | aliases(fn.facts, call.value)
         return held
+
+    def _puts_around(self, fn: Fn, call: Call, cls: ClassModel) -> bool:
+        models = self.project.models(fn, call)
+        return any(model.returns == cls.name and not (model.opens or model.registers_cleanup) for model in models)
 
     def _is_lease(self, fn: Fn, taken: Call) -> bool:
         """`lock = store.lock("daily", timeout=3600)`, `if lock.acquire(blocking=False)`: whoever has it keeps it for a while."""
@@ -296,7 +308,8 @@ class Resources:
             outer = (inner.value(vid) for vid in inner.made_by("outer"))
             if any(value[1] in held and inner.outer(value) is fn for value in outer):
                 return True
-        return handed and any(self._hands_over(fn, call, held) for call in fn.calls if call is not opened)
+        others = (call for call in fn.calls if call is not opened and call.value not in held)
+        return handed and any(self._hands_over(fn, call, held) for call in others)
 
     def _only_shown(self, fn: Fn, vid: Vid, inside: set[Vid]) -> bool:
         """`select([client], [], [], 3)`: a display that functions of libraries look at, and that nobody holds; what runs beside
@@ -313,11 +326,13 @@ class Resources:
 
     @staticmethod
     def _kept_by_result(fn: Fn, held: set[Vid]) -> bool:
-        """`return OrdersStub(channel)`: an object that is made from the resource, and lives on with it."""
-        given = (item.value for item in fn.facts.returns if item.value >= 0 and not item.is_yield)
-        returned = (fn.unguarded(vid) for vid in given)
-        made = [fn.facts.calls[value[1]] for value in returned if value[0] == "call"]
-        return any(fn.callee_name(call)[:1].isupper() and not held.isdisjoint(call.passed) for call in made)
+        """`return OrdersStub(channel)`, `self.client = SFTPClient.from_transport(transport)`: an object that is made from the
+        resource, and lives on with it."""
+        given = [item.value for item in fn.facts.returns if item.value >= 0 and not item.is_yield]
+        given += [item.value for item in fn.facts.stores if item.base >= 0]
+        values = (fn.unguarded(vid) for vid in given)
+        made = [fn.facts.calls[value[1]] for value in values if value[0] == "call"]
+        return any(_of_class(fn, call) and not held.isdisjoint(call.passed) for call in made)
 
     def _made_from(self, fn: Fn, vid: Vid, held: set[Vid]) -> bool:
         """`return connection.cursor()`: what is returned keeps the resource in use."""
@@ -419,6 +434,14 @@ class Resources:
         return any(item.span.line in lines for item in fn.facts.returns) or any(
             item.span.line in lines for item in fn.facts.raises
         )
+
+
+def _of_class(fn: Fn, call: Call) -> bool:
+    """`Stub(channel)`, `Client.from_transport(transport)`"""
+    func = fn.value(call.func)
+    owner = fn.value(func[1])[-1] if func[0] == "attr" else str(func[-1]).rpartition(".")[0]
+    named = (fn.callee_name(call), str(owner).rpartition(".")[2])
+    return any(name[:1].isupper() for name in named)
 
 
 def _attribute_path(fn: Fn, vid: Vid) -> tuple[object, ...]:
