@@ -6,12 +6,12 @@ import re
 from typing import TYPE_CHECKING
 
 from backendlint.facts.model import Block, Call, Vid
-from backendlint.facts.within import below
+from backendlint.facts.within import below, calls_in
 from backendlint.project.entities import Fn
 from backendlint.project.graph.calls import Edge
 from backendlint.project.linking.binding import bind, object_root
 from backendlint.project.values.lengths import is_cut
-from backendlint.project.values.uses import aliases, ingredients, operands
+from backendlint.project.values.uses import aliases, ingredients, is_used, operands
 
 if TYPE_CHECKING:
     from backendlint.project.model import Project
@@ -115,6 +115,37 @@ def sets(fn: Fn, loop: int, group: int) -> bool:
 def counted(fn: Fn, block: Block) -> bool:
     value = fn.facts.values[block.value] if block.value >= 0 else ("",)
     return value[0] == "compare" and value[1][0] in (">", ">=", "<", "<=", "==")
+
+
+_QUESTIONS = frozenset("ping search health info status count exists is_ready".split())
+
+
+def probes(fn: Fn, tried: tuple[Call, ...]) -> bool:
+    """Whether what is tried is a question whose answer nobody looks at (`client.ping()`): is the other side there by now?"""
+    return all(fn.callee_name(call) in _QUESTIONS and not is_used(fn.facts, call.value) for call in tried)
+
+
+def gives_up(project: Project, fn: Fn, loop: int) -> bool:
+    """A handler of an endless loop that leaves on some condition, or calls a helper that does."""
+    for number, block in enumerate(fn.facts.blocks):
+        if block.exits in ("raise", "return", "break") and block.kind in ("if", "else", "case"):
+            above = fn.blocks_of(number)
+            in_handler = any(item.kind in ("except", "finally") for _, item in above)
+            if loop in {index for index, _ in above} and (in_handler or counted(fn, block)):
+                return True
+    told = (call for call in calls_in(fn.facts, loop) if call.passed and fn.inside(call.block, "except"))
+    return any(_raises_at_last(target) for call in told for target in project.targets(fn, call))
+
+
+def _raises_at_last(fn: Fn) -> bool:
+    """`def check(attempt, most): if attempt > most: raise`."""
+    return any(
+        block.kind == "if"
+        and block.exits == "raise"
+        and counted(fn, block)
+        and any(fn.facts.values[vid][0] == "param" for vid in ingredients(fn.facts, (block.value,)))
+        for block in fn.facts.blocks
+    )
 
 
 def next_item(fn: Fn, loop: int, group: int) -> bool:

@@ -18,14 +18,15 @@ from backendlint.project.values.uses import ingredients
 from backendlint.project.waiting.attempts import (
     are_numbers,
     brought,
-    counted,
     counted_again,
     counted_tries,
+    gives_up,
     hands_out,
     leaves_anyhow,
     may_pause,
     next_item,
     of_a_round,
+    probes,
     rounds,
     said,
     same_again,
@@ -180,7 +181,9 @@ class Retries:
         """True where success leaves the loop: another round means another attempt, not another item."""
         if block.kind == "for" and (not self._counts(fn, block) or varies(fn, loop, calls)):
             return False
-        if self._polls(fn, loop) or self._advances(fn, block) or brought(fn, loop, calls) or hands_out(fn, loop):
+        if self._polls(fn, loop) or self._advances(fn, block) or probes(fn, calls):
+            return False
+        if brought(fn, loop, calls) or hands_out(fn, loop):
             return False
         inside = below(fn.facts, loop)
         for item in fn.facts.returns:
@@ -247,7 +250,7 @@ class Retries:
         if block.kind == "while":
             if self._paced(fn, loop) or takes(fn, block.value) or self._periodic(fn, loop):
                 return True
-            if _WAITS.search(fn.name) and (fn.const(block.value) is ... or self._gives_up(fn, loop)):
+            if _WAITS.search(fn.name) and (fn.const(block.value) is ... or gives_up(self.project, fn, loop)):
                 return True
         for call in calls_in(fn.facts, loop):
             if any(ref.name == "builtins.input" for ref in self.project.callees(fn, call)):
@@ -342,24 +345,14 @@ class Retries:
                 call = fn.facts.calls[value[1]]
                 names = {ref.name for ref in self.project.callees(fn, call)}
                 if names & {"itertools.count", "itertools.repeat"} and len(call.args) < 2:
-                    return self._gives_up(fn, loop), None
+                    return gives_up(self.project, fn, loop), None
                 known = self.project.constants(fn, call.args[0]) if len(call.args) == 1 else None
                 if known and isinstance(known[0], int):
                     return True, known[0]
             return True, numbers.rounds_of(self.project, fn, loop)
         if fn.const(block.value) is not ... or until_success(fn, loop):
-            return self._gives_up(fn, loop), None
+            return gives_up(self.project, fn, loop), None
         return True, rounds(fn, block.value)
-
-    def _gives_up(self, fn: Fn, loop: int) -> bool:
-        """A handler of an endless loop that leaves on some condition."""
-        for number, block in enumerate(fn.facts.blocks):
-            if block.exits in ("raise", "return", "break") and block.kind in ("if", "else", "case"):
-                above = fn.blocks_of(number)
-                in_handler = any(item.kind in ("except", "finally") for _, item in above)
-                if loop in {index for index, _ in above} and (in_handler or counted(fn, block)):
-                    return True
-        return False
 
     def _pauses(self, fn: Fn, loop: int, tried: tuple[Call, ...] = ()) -> tuple[str, bool]:
         """What the loop does between attempts, and whether chance plays a part; what is tried may have pauses of its own."""
