@@ -93,9 +93,10 @@ class _Put(NamedTuple):
     block: int
 
 
-def kept(fn: Fn) -> frozenset[Vid]:
-    """The calls whose answers a store from outside the function keeps: `known.get(key)` was asked first, and had nothing."""
-    puts = list(_puts(fn))
+def kept(fn: Fn, *, one: bool = False) -> frozenset[Vid]:
+    """The calls whose answers a store from outside the function keeps: `known.get(key)` was asked first, and had nothing; of
+    `one` answer, whoever asks: `cache.get("rates")`."""
+    puts = [put for put in _puts(fn) if not one or put.key[0] == "const"]
     if not puts:
         return frozenset()
     found: set[Vid] = set()
@@ -164,6 +165,9 @@ def _outer(fn: Fn, vid: Vid, depth: int = MAX_STEPS) -> frozenset[Value]:
         return frozenset().union(*(_outer(fn, item, depth // 2) for item in value[1] if item != vid))
     if value[0] == "attr":
         return frozenset(("attr", base, value[2]) for base in _outer(fn, value[1], depth - 1))
+    args = fn.facts.calls[value[1]].args if fn.func_of(value) == ("name", "builtins.getattr") else ()
+    if len(args) > 1:  # `getattr(app, "cache", None)`
+        return frozenset(("attr", base, fn.const(args[1])) for base in _outer(fn, args[0], depth - 1))
     return frozenset({value}) if value[0] in ("param", "name", "outer") else frozenset()
 
 

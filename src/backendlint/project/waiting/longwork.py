@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import TYPE_CHECKING, NamedTuple
 
 from backendlint.facts.model import Call, Vid
@@ -15,6 +15,7 @@ from backendlint.project.graph.feasible import happens
 from backendlint.project.graph.inrequest import layers_down
 from backendlint.project.linking.binding import receiver
 from backendlint.project.loops.loops import loop_at, plain
+from backendlint.project.loops.remembered import kept
 from backendlint.project.values.limited import limited
 from backendlint.project.values.numbers import number, rounds_of, until
 from backendlint.project.values.turns import MAX_ROUNDS, Rounds, decided
@@ -230,10 +231,18 @@ class LongWorks:
                 own = target.name == "__init__" and target.cls is not None
                 name = target.cls.name if own and target.cls is not None else target.name
                 ways = [self.project.effects.chain(target, effect) for effect in EACH]
+                if all(site is None or _kept(fn, call, edges, site) for edges, site in ways):
+                    continue
                 return f"`{name}()`", min(
                     layers_down(self.project, edges, site.fn.cls) for edges, site in ways if site is not None
                 )
         return "", 0
+
+
+def _kept(fn: Fn, call: Call, edges: Iterable[Edge], site: Site) -> bool:
+    """Whether a cache has the one answer for all items after the first: `cache.get("rates")` was asked before."""
+    links = [(fn, call), *((edge.caller, edge.call) for edge in edges), (site.fn, site.call)]
+    return any(link is not None and link.value in kept(caller, one=True) for caller, link in links)
 
 
 def at_once(fn: Fn, call: Call, *, always: bool = False) -> bool:
