@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from backendlint.api import Fn, Hit, Project, Site, Vid, bind, called, only_by_hand, receiver, sink_arguments
+from backendlint.api import Fn, Hit, Project, Site, Vid, called, only_by_hand, receiver, sink_arguments
 
 KINDS = ("http", "grpc")
 LAYERS = ("client", "service")
@@ -63,9 +63,8 @@ def _told(project: Project, fn: Fn, vid: Vid, depth: int = 3) -> bool:
         return all(_told(project, fn, part, depth) for part in value[2])
     if value[0] != "param":
         return value[0] in PARTS and not _own(fn, value[1])
-    edges = project.graph.callers(fn)  # others than calls run it for each item of a list
-    calls = [(edge.caller, edge.call) for edge in edges if edge.call is not None and edge.kind == "call"]
-    bound = [(caller, item) for caller, call in calls for item, _ in bind(caller, call, fn).get(value[1], ())]
+    edges = project.graph.callers(fn)  # what passes nothing runs it for each item of a list
+    bound = [(edge.caller, item) for edge in edges for item, _ in edge.passed(value[1])]
     return fn.fqn in project.route_functions or (
         depth > 0 and bool(edges) and all(_told(project, caller, item, depth - 1) for caller, item in bound)
     )

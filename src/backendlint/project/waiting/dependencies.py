@@ -285,8 +285,8 @@ class Dependencies:
         return [place for places, _ in others for place in places], True
 
     def _broken(self, fn: Fn, call: Call) -> bool:
-        """A decorator, `with breaker.calling()`, `breaker.call(f)`."""
-        if any(map(self._decorates, fn.decorators)):
+        """A decorator, `with breaker.calling()`, `breaker.call(f)`, `breaker.check()` before it."""
+        if any(map(self._decorates, fn.decorators)) or self._asked_before(fn, call):
             return True
         if any(self._calls_breaker(fn, block.value) for _, block in fn.blocks_of(call.block) if block.kind == "with"):
             return True
@@ -309,6 +309,12 @@ class Dependencies:
         owners = (target.cls for target in self.project.targets(fn, call) if target.name != "__init__")
         return bool(call.args) and any(cls is not None and OWN_BREAKER.search(cls.name) for cls in owners)
 
+    def _asked_before(self, fn: Fn, call: Call) -> bool:
+        """`self.breaker.check()`, a method of the project's own breaker that refuses while the circuit is open."""
+        before = (item for item in fn.calls if item.span < call.span and not item.passed and receiver(fn, item) >= 0)
+        owners = (target.cls for item in before for target in self.project.targets(fn, item))
+        return any(cls is not None and OWN_BREAKER.search(cls.name) for cls in owners)
+
     def _is_breaker(self, name: str) -> bool:
         decorator = self.project.libraries.decorator(f"{name}.__call__")
         return decorator is not None and decorator.breaker is not None
@@ -324,12 +330,26 @@ class Dependencies:
         """True where a failure is caught on the way up by a handler that goes on instead of raising."""
         for fn, call in self._way_up(site):
             for number, block in fn.blocks_of(call.block):
-                if block.kind == "try" and any(
-                    item.kind == "except" and item.group == number and item.exits != "raise" and self._outage(fn, item)
-                    for item in fn.facts.blocks
+                if (
+                    block.kind == "try"
+                    and not self._fails_at_last(fn, number)
+                    and any(
+                        item.kind == "except"
+                        and item.group == number
+                        and item.exits != "raise"
+                        and self._outage(fn, item)
+                        for item in fn.facts.blocks
+                    )
                 ):
                     return True
         return False
+
+    def _fails_at_last(self, fn: Fn, tried: int) -> bool:
+        """Whether a `try` is one attempt of several, after which the function raises."""
+        around = {number for number, _ in fn.blocks_of(tried)}
+        loops = (item.block for item in self._policies.get(fn.fqn, ()) if item.kind == "loop")
+        ends = [fn.facts.blocks[loop].span for loop in loops if loop > 0 and loop in around]
+        return any(item.span > end and item.block == 0 for end in ends for item in fn.facts.raises)
 
     def _outage(self, fn: Fn, handler: Block) -> bool:
         """True for handlers of what a broken dependency raises."""
