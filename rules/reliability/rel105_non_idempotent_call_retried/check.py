@@ -354,10 +354,17 @@ def _client(project: Project, policy: Policy) -> Hit:
     return Hit(
         message=f"The client made in `{policy.fn.name}()` retries {methods} without an idempotency key: an answer lost on the way "
         "back repeats the effect.",
-        location=policy.home.location(policy.span),
+        location=_allows(policy),
         function=policy.fn.fqn,
         profile="strict" if policy.fn.cls is not None and not _posts(project, policy.fn) else None,
     )
+
+
+def _allows(policy: Policy) -> Location:
+    """The argument that names the methods, of the call that makes the client."""
+    made = (call for call in policy.home.calls if call.span == policy.span)
+    named = (vid for call in made for key, vid in call.kwargs if "method" in key)
+    return next(map(policy.home.place, named), policy.home.location(policy.span))
 
 
 def _posts(project: Project, fn: Fn) -> bool:
