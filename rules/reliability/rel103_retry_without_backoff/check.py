@@ -121,7 +121,8 @@ def _is_slow(project: Project, policy: Policy) -> bool:
     if 0 < (policy.attempts or 0) <= ONCE_OR_TWICE and pause >= BRIEFLY:
         return True
     slow = PATIENT if 0 < (policy.attempts or 0) <= FEW else FAR_APART
-    return pause >= slow or (policy.kind == "loop" and pause >= STEADY and policy.fn not in project.in_request)
+    beside = policy.fn not in project.in_request and project.layer(policy.fn) != "client"  # which any may call
+    return pause >= slow or (policy.kind == "loop" and pause >= STEADY and beside)
 
 
 def _is_soft(project: Project, policy: Policy) -> bool:

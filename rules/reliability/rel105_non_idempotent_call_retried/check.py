@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import replace
 from typing import NamedTuple
 
-from backendlint.api import Call, Fn, Hit, Policy, Project, Vid, bind, identifier_words, ingredients
+from backendlint.api import Call, Fn, Hit, Location, Policy, Project, Vid, bind, identifier_words, ingredients
 
 ASKS = frozenset(
     "search query queries find fetch get list lookup read count details info status embed embedding embeddings encode tokenize "
