@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
-from backendlint.api import Fn, Hit, Policy, Project, Vid, ingredients, name_of, runs_by_hand
+from backendlint.api import Fn, Hit, Policy, Project, Vid, ingredients, name_of, only_by_hand
 
 PHASES = ("status", "state", "phase")
 """Names under which answers say how far the other side has got."""
@@ -135,7 +135,7 @@ def _is_soft(project: Project, policy: Policy) -> bool:
         or _conflicts(policy)
         or _takes_lock(policy)
         or _until_a_deadline(policy)
-        or runs_by_hand(project, policy.fn)
+        or only_by_hand(project, policy.fn)
         or project.layer(policy.fn) == "migration"
         or _mends(project, policy)
     )
