@@ -88,8 +88,10 @@ class Lengths:
         if value[0] == "item":
             return self._of_cut(fn, value[1]) or _is_setting(fn, value[1], value[2])
         if value[0] == "attr":
-            named = str(fn.unguarded(value[1])[-1]).rpartition(".")[2]
-            return _CONFIG.fullmatch(named) is not None or (value[2] == "values" and self._of_cut(fn, value[1]))
+            owner = fn.unguarded(value[1])
+            named = str(owner[-1]).rpartition(".")[2]
+            stated = _CONFIG.fullmatch(named) is not None or (owner[0] == "attr" and named == "schema")
+            return stated or (value[2] == "values" and self._of_cut(fn, value[1]))
         if value[0] == "call":
             return self._small_call(fn, fn.facts.calls[value[1]], depth)
         return False
