@@ -90,8 +90,8 @@ def _profile(project: Project, leak: Leak) -> Profile | None:
     migrations, which end at once."""
     if project.layer(leak.fn) == "migration" or ((leak.chained or leak.alone) and leak.kind == "file"):
         return "strict"
-    if only_by_hand(project, leak.fn):
-        return "strict"  # its end closes everything
+    if only_by_hand(project, leak.fn) or project.literals.for_trial(leak.fn, leak.call.value):
+        return "strict"  # the end of a program closes everything
     return "strict" if leak.kind == "http-session" and not _must_await(project, leak) else None
 
 

@@ -47,7 +47,14 @@ def for_trial(fn: Fn, vid: Vid) -> bool:
     """Whether a value stands where only development or tests come: below `if TESTING:`, `if "test" in sys.argv:`,
     `if STAGE == "dev":`, after `if not DEBUG: return`, or beyond those of production."""
     span = fn.facts.span_of(vid)
-    return only_in_trial(fn, block_at(fn, span), span)
+    return only_in_trial(fn, block_at(fn, span), span) or _if_in_trial(fn, vid)
+
+
+def _if_in_trial(fn: Fn, vid: Vid) -> bool:
+    """`if TESTING and lock.acquire():`"""
+    joined = (fn.facts.values[item] for item in fn.made_by("bool"))
+    ways = (value[2] for value in joined if value[1] == "and" and vid in value[2])
+    return any(_asks_trial(fn, before, True) for parts in ways for before in parts[: parts.index(vid)])
 
 
 def only_in_trial(fn: Fn, block: int, span: Span) -> bool:
