@@ -59,10 +59,12 @@ def check(project: Project) -> Iterator[Hit]:
 
 
 def _hit(project: Project, work: LongWork, route: Route) -> Hit:
+    way = project.in_request.way(work.fn)
+    whole = work.kind == "rows" and bool(way)  # what belongs into a job is all that the handler calls
     return Hit(
         message=f"`{route.label}` {_does(work)}: the client waits{_held(project, work)}.",
-        location=work.fn.location(work.call.span),
-        flow=project.in_request.way(work.fn),
+        location=way[0].location if whole else work.fn.location(work.call.span),
+        flow=way,
         function=work.fn.fqn,
         profile="strict" if _is_advice(project, work, route) else None,
     )
@@ -138,4 +140,6 @@ def _does(work: LongWork) -> str:
     if work.kind == "sleep":
         rounds = f" in {work.rounds} rounds" if work.rounds > 1 else ""
         return f"sleeps {duration(work.seconds)}{rounds} {place}"
+    if work.kind == "rows":
+        return f"asks the database (`{work.name}()`) for each row of a file, however long that is, {place}"
     return f"calls {work.name} for each item of a collection, one after the other, {place}"

@@ -20,6 +20,7 @@ from backendlint.project.values.limited import limited
 from backendlint.project.values.numbers import number, rounds_of, until
 from backendlint.project.values.turns import MAX_ROUNDS, Rounds, decided
 from backendlint.project.values.uses import aliases
+from backendlint.project.waiting.bulkwork import asked_by_row
 from backendlint.project.web.answers import answers
 
 if TYPE_CHECKING:
@@ -63,7 +64,7 @@ class LongWork(NamedTuple):
     fn: Fn
     call: Call
     kind: str
-    """mail, subprocess, sleep, cpu or loop."""
+    """mail, subprocess, sleep, cpu, loop or rows."""
     name: str
     """Of what is called."""
     seconds: float
@@ -90,6 +91,9 @@ class LongWorks:
             looped = list(self._loops(fn))
             yield from looped
             seen = {id(work.call) for work in looped}
+            for call in asked_by_row(self.project, fn):
+                if id(call) not in seen:
+                    yield LongWork(fn, call, "rows", fn.callee_name(call), 0)
             yield from (work for work in self._single(fn) if id(work.call) not in seen)
 
     def _single(self, fn: Fn) -> Iterator[LongWork]:
