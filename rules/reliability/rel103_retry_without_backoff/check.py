@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
-from backendlint.api import Fn, Hit, Policy, Project, Vid, ingredients, name_of, only_by_hand
+from backendlint.api import Fn, Hit, Policy, Project, Vid, ingredients, name_of, only_by_hand, runs_by_hand
 
 PHASES = ("status", "state", "phase")
 """Names under which answers say how far the other side has got."""
@@ -125,6 +125,12 @@ def _is_slow(project: Project, policy: Policy) -> bool:
     return pause >= slow or (policy.kind == "loop" and pause >= STEADY and beside)
 
 
+def _for_commands(project: Project, policy: Policy) -> bool:
+    """A script, and a loop that commands alone come to; but for a client's, which any may call."""
+    alone = policy.kind == "loop" and project.layer(policy.fn) != "client"
+    return runs_by_hand(project, policy.fn) or (alone and only_by_hand(project, policy.fn))
+
+
 def _is_soft(project: Project, policy: Policy) -> bool:
     """What is slow, a second attempt alone, what runs once (a script that waits for its database), a lost race, a lock that
     another one has, what waits until a deadline, what mends the failure first, and what keeps a task alive."""
@@ -135,7 +141,7 @@ def _is_soft(project: Project, policy: Policy) -> bool:
         or _conflicts(policy)
         or _takes_lock(policy)
         or _until_a_deadline(policy)
-        or only_by_hand(project, policy.fn)
+        or _for_commands(project, policy)
         or project.layer(policy.fn) == "migration"
         or _mends(project, policy)
     )
