@@ -890,3 +890,36 @@ def test_a_protocols_method_leads_to_those_of_classes_that_have_all_of_them() ->
         """
     )
     assert called(project, "main.f") == [["main.Store.put", "main.Shelf.put"], ["main.Bell.ring"]]
+
+
+def test_functions_give_what_a_function_gives_that_they_are_handed() -> None:
+    project = build(
+        main="""
+            import requests
+            KEPT = {}
+            class Buoy: pass
+            class Kept:
+                def __init__(self): self._all = {}
+                def get(self, name, make):
+                    if name not in self._all:
+                        self._all[name] = make()
+                    return self._all[name]
+            kept = Kept()
+            def connect(): return requests.Session()
+            def of_module(name, make):
+                if name not in KEPT:
+                    KEPT[name] = make()
+                return KEPT[name]
+            def counted(make) -> int:
+                make()
+                return 1
+            def named(): return of_module("tides", connect)
+            def in_place(): return kept.get("tides", lambda: connect())
+            def of_class(): return kept.get("buoy", Buoy)
+            def number(): return counted(connect)
+        """,
+    )
+    assert returned(project, "main.named") == [("libinst", "requests.Session")]
+    assert returned(project, "main.in_place") == [("libinst", "requests.Session")]
+    assert returned(project, "main.of_class") == [("inst", "main.Buoy")]
+    assert returned(project, "main.number") == [("libinst", "builtins.int")]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from typing import TYPE_CHECKING
 
 from backendlint.facts.model import Call, Value, Vid
@@ -32,6 +32,8 @@ class Results:
         self.heirs = Heirs(resolver)
         self._wanted: dict[str, frozenset[int]] = {}
         self._handed: dict[tuple[object, ...], Refs] = {}
+        self._factories: dict[str, frozenset[int]] = {}
+        """The parameters whose call a function gives back."""
         self._made: dict[str, bool] = {}
         """Whether a class method makes what it gives of the class that is asked."""
 
@@ -126,7 +128,27 @@ class Results:
 
     def of_call(self, caller: Fn, call: Call, fn: Fn, receiver: Ref | None) -> Refs:
         """What a call gives: also what is made of a class that it hands over (`find(session, Order, key)`), where nothing is
-        known without, or a base of that class."""
+        known without, or a base of that class, or what a function gives that it hands over (`clients.get(name, connect)`)."""
+        return self._of_class_given(caller, call, fn, receiver) or self._of_factory(caller, call, fn)
+
+    def _of_factory(self, caller: Fn, call: Call, fn: Fn) -> Refs:
+        factories = self._factories.get(fn.fqn)
+        if factories is None:
+            factories = self._factories[fn.fqn] = frozenset(_called_back(fn))
+        given: Bound = bind(caller, call, fn) if factories and call.passed else {}
+        made = (
+            ref
+            for slot in factories
+            for vid, part in given.get(slot, ())
+            if not part
+            for ref in self.resolver.refs(caller, vid)
+        )
+        asked = call._replace(args=(), kwargs=())
+        return unique(
+            found for ref in made if ref.kind in ("func", "class") for found in self.resolver.result(caller, asked, ref)
+        )
+
+    def _of_class_given(self, caller: Fn, call: Call, fn: Fn, receiver: Ref | None) -> Refs:
         usual = self.of(fn, receiver)
         if not any(_may_be_class(caller, vid) for vid in call.passed):
             return usual
@@ -251,6 +273,20 @@ def _may_be_class(fn: Fn, vid: Vid) -> bool:
     if value[0] == "param":
         return fn.facts.params[value[1]].name.rpartition("_")[2] in _CLASSES
     return value[0] in ("outer", "phi")
+
+
+def _called_back(fn: Fn) -> Iterator[int]:
+    """The parameters of which a function gives back what calling them gave, at once or out of where it keeps that:
+    `if name not in KEPT: KEPT[name] = make()`, `return KEPT[name]`."""
+    if fn.facts.is_generator:
+        return
+    given = [unchanged(fn, vid) for vid in fn.returned]
+    if any(value[0] == "item" for value in given):
+        given += [unchanged(fn, item.value) for item in fn.facts.stores if item.key >= 0]
+    for value in given:
+        func = fn.func_of(value)
+        if func[0] == "param" and (func[1] or fn.cls is None):
+            yield func[1]
 
 
 def _own_method(fn: Fn, vid: Vid) -> Call | None:
