@@ -15,7 +15,8 @@ from backendlint.project.values.uses import ingredients
 if TYPE_CHECKING:
     from backendlint.project.model import Project
 
-_DATABASE = frozenset({"db", "db-read", "db-write", "commit"})
+_DATABASE = frozenset({"db", "db-read", "commit"})
+"""What no bulk write takes off a loop: rows that are looked up, transactions of their own."""
 CALLERS = 2
 """Calls up to where a file is read."""
 _READERS = frozenset({"csv.reader", "csv.DictReader"})
@@ -29,17 +30,12 @@ def asked_by_row(project: Project, fn: Fn) -> Iterator[Call]:
         if block.kind != "for" or project.fanouts.lengths.small(fn, block.value):
             continue
         inside = below(fn.facts, number)
-        first = next((call for call in fn.calls if call.block in inside and _asks(project, fn, call)), None)
+        within = (call for call in fn.calls if call.block in inside)
+        first = next((call for call in within if _DATABASE & project.effects.call_effects(fn, call)), None)
         if first is None or limited(project, fn, block.value, number):
             continue
         if _of_file(project, fn, block.value, CALLERS):
             yield first
-
-
-def _asks(project: Project, fn: Fn, call: Call) -> bool:
-    """Whether it goes to the database, and does not wait for the next flush."""
-    deferred = any(model.orm is not None and model.orm.deferred for model in project.models(fn, call))
-    return not deferred and not _DATABASE.isdisjoint(project.effects.call_effects(fn, call))
 
 
 def _of_file(project: Project, fn: Fn, vid: Vid, depth: int) -> bool:
