@@ -187,6 +187,20 @@ def add_applied(project: Project) -> None:
                 if ref.name not in known:
                     known[ref.name] = tuple(_gives(project, project.functions[ref.name], 2))
                 fn.decorators += known[ref.name]
+    for caller, call in project.written.calls(""):
+        _by_hand(project, caller, call)
+
+
+def _by_hand(project: Project, caller: Fn, call: Call) -> None:
+    """`app.middleware("http")(measure)`: a decorator for middleware that a call applies."""
+    made = caller.facts.values[call.func]
+    inner = caller.facts.calls[made[1]] if made[0] == "call" else None
+    for ref in project.refs(caller, inner.func) if inner is not None and call.args else ():
+        model = project.libraries.decorator(ref.name) if ref.kind == "lib" else None
+        if model is not None and model.middleware:
+            for item in project.refs(caller, call.args[0]):
+                if item.kind == "func":
+                    project.functions[item.name].decorators += (ref,)
 
 
 def _gives(project: Project, decorator: Fn, depth: int) -> Iterator[Ref]:
