@@ -202,9 +202,10 @@ def _asks_by_itself(project: Project, item: Unmapped) -> bool:
 
 
 def _is_forgotten(project: Project, item: Unmapped, caught: Counter[str], open_ones: int) -> bool:
-    """An outage by the project's own name for it, which most handlers catch."""
+    """An outage by the project's own name for it, which most handlers catch, where nobody answers outages for all."""
     usual = item.kind == "domain" and caught[item.name] > open_ones
-    return usual and project.error_paths.of_failure(item.fn, item.name)
+    paths = project.error_paths
+    return usual and paths.of_failure(item.fn, item.name) and not paths.mapped.answers_500(item.fn)
 
 
 def _considered(project: Project, item: Unmapped) -> bool:

@@ -29,7 +29,7 @@ def check(site: SyntaxSite) -> Iterator[Hit]:
         if isinstance(jump, cst.Raise) and kept(site, jump):
             continue
         word = JUMPS[type(jump)]
-        handled = word == "raise" and (ends_all(site) or is_of_cleanup(site, jump))
+        handled = word == "raise" and (ends_all(site) or in_handler(site) or is_of_cleanup(site, jump))
         where = f" of `{site.function.name}()`" if site.function.name else ""
         yield Hit(
             f"{message(word, where)} Move the `{word}` behind the try statement.",
@@ -57,6 +57,13 @@ def ends_all(site: SyntaxSite) -> bool:
             inside = below(function, number)
             return not any(item.block in inside for item in function.raises)
     return False
+
+
+def in_handler(site: SyntaxSite) -> bool:
+    """`except ClientError as error: try: abort() finally: raise UploadFailed() from error`: what was under way has been caught,
+    and comes out whether or not the cleanup fails."""
+    function = site.function
+    return any(function.blocks[number].kind == "except" for number in around(function, site.facts.parent))
 
 
 def is_of_cleanup(site: SyntaxSite, jump: cst.CSTNode) -> bool:

@@ -37,6 +37,8 @@ class _Program(NamedTuple):
     """Whether there is a handler of everything that answers 500."""
     maps_own: bool
     """Whether classes of the project are mapped by their names."""
+    by_status: bool
+    """Whether there is a handler of the status 500, which is what the framework makes of anything unexpected."""
 
 
 class Mapped:
@@ -58,6 +60,10 @@ class Mapped:
             item in types for item in _ALL
         )
 
+    def answers_500(self, fn: Fn) -> bool:
+        """Whether the program says what clients get for a 500 (`@app.errorhandler(500)`): so they do for an outage."""
+        return self._program(fn).by_status
+
     def _program(self, fn: Fn) -> _Program:
         home = self.programs.of(fn.path)
         if home not in self._known:
@@ -76,7 +82,8 @@ class Mapped:
                 found |= set(self.given(fn) if fn.name == _GIVEN else self._caught_on_the_way(fn))
         named = (self.given(item) if item is not None else {EVERYTHING} for item in self.set_for_all())
         own = any(ref.name in self.project.classes for item in registered for ref in item.types)
-        return _Program(frozenset(found), frozenset[str]().union(*named), bool(last), own)
+        by_status = any(item.exception >= 0 and item.fn.const(item.exception) == 500 for item in registered)
+        return _Program(frozenset(found), frozenset[str]().union(*named), bool(last), own, by_status)
 
     def _is_plain(self, fn: Fn) -> bool:
         """A view of Django's own, which knows nothing of the settings of what makes APIs of it."""
