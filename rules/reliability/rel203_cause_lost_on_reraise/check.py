@@ -60,6 +60,9 @@ USUAL, FEWEST, SLIPPED = 5, 5, 3
 """So many times as often, and so often, a cause is named where that is how the project raises; so often at most it is not."""
 LOOKUP = "builtins.LookupError"
 LOOKUPS = (LOOKUP, "builtins.KeyError")
+BUGS = "programming"
+PROTOCOLS = {"__getattr__": "AttributeError", "__getattribute__": "AttributeError", "__missing__": "KeyError"}
+"""Methods of which the language asks that they raise this."""
 STATUS = frozenset({"status", "status_code", "code", "http_status"})
 CLIENT, BEYOND = 400, 600
 ACCEPTED = re.compile(r"#.*(noqa:?[^#]*\bB904\b|pylint: *disable=[^#]*\b(raise-missing-from|W0707)\b)")
@@ -193,19 +196,24 @@ def is_insisted(
         or is_ended_here(project, fn, item, made)
         or is_missing_file(made, caught)
         or is_wait(fn, handler, caught)
+        or short(made.name) == PROTOCOLS.get(fn.name)
         or is_logged(fn, item, handler, whole=True)
         or project.literals.for_trial(fn, item.exc)
     ):
         return False
     said = is_said(fn, item, handler)
-    if policy.chains and not said:
-        return not is_told_on(project, fn, item, handler) and not is_logged(fn, item, handler)
     is_answer = made.kind in policy.answer_kinds or has_status(fn, item)
     anything = any(map(is_any, caught))
     named = bool(caught) and not anything
     told = is_answer or ((said or named) and not any(kind.kind == "infrastructure" for kind in caught))
-    if (told and only_values(project, fn, handler, caught)) or is_refusal(project, caught, policy):
+    if (
+        (told and only_values(project, fn, handler, caught))
+        or is_refusal(project, caught, policy)
+        or is_reworded(project, made, caught, policy)
+    ):
         return False
+    if policy.chains and not said:
+        return not is_told_on(project, fn, item, handler) and not is_logged(fn, item, handler)
     if is_answer and (
         is_logged(fn, item, handler, as_error=anything)
         or is_told_on(project, fn, item, handler, whole=True)
@@ -218,9 +226,9 @@ def is_insisted(
         return True
     if is_answer or (is_handler(project, fn) and all(kind.name in project.classes for kind in stood_for)):
         return False
-    if said and made.name in [kind.name for kind in stood_for]:
-        return False  # the same error in better words
-    if said or all(not is_narrow(project, kind, policy) for kind in stood_for):
+    if said:
+        return any(not is_narrow(project, kind, policy) or kind.kind == BUGS for kind in stood_for)
+    if all(not is_narrow(project, kind, policy) for kind in stood_for):
         return True
     return asks_for_several(fn, handler, stood_for) and not is_told_on(project, fn, item, handler)
 
@@ -270,8 +278,15 @@ def is_ended_here(project: Project, fn: Fn, item: Raise, made: ErrorClass) -> bo
 
 
 def is_refusal(project: Project, caught: list[ErrorClass], policy: Policy) -> bool:
-    """Errors whose class says all there is to say of a value: a text that does not parse, a token that is not valid."""
-    return bool(caught) and all(is_one_of(project, kind, policy.refusals) for kind in caught)
+    """Errors whose class says all there is to say of a value: a text that does not parse, a token or a body that is not valid."""
+    return bool(caught) and all(
+        kind.kind == "validation" or is_one_of(project, kind, policy.refusals) for kind in caught
+    )
+
+
+def is_reworded(project: Project, made: ErrorClass, caught: list[ErrorClass], policy: Policy) -> bool:
+    """`except UnknownPort: raise UnknownPort(f"no port {name}")`: the same error in better words, not that of an outage."""
+    return made.name in [kind.name for kind in caught] and not any(is_broken(project, kind, policy) for kind in caught)
 
 
 def is_missing_file(made: ErrorClass, caught: list[ErrorClass]) -> bool:

@@ -35,7 +35,7 @@ _ASKS_NOBODY = re.compile(
     r"builtins\.(?!open$|input$|exec$|eval$|compile$|__import__$|breakpoint$)\w+|"
     r"(ast|base64|binascii|bisect|calendar|collections|copy|csv|dataclasses|datetime|decimal|difflib|enum|fnmatch|fractions|functools|"
     r"hashlib|heapq|hmac|html|inspect|io|ipaddress|itertools|json|math|numbers|operator|random|re|secrets|statistics|string|struct|textwrap|"
-    r"typing|unicodedata|urllib\.parse|uuid|zlib|zoneinfo)\.[\w.]+|time\.\w*time(_ns)?|os\.path\.(basename|dirname|join|normpath|split|splitext)"
+    r"typing|unicodedata|urllib\.parse|uuid|zlib|zoneinfo)\.[\w.]+|(bz2|gzip|lzma)\.(de)?compress|time\.\w*time(_ns)?|os\.path\.(basename|dirname|join|normpath|split|splitext)"
 )
 """What reads and makes values."""
 _SILENT = frozenset({"log", "cpu"})
