@@ -30,7 +30,8 @@ _DECIDED = re.compile(
     r"(never|not|n't|without|instead of) (rais(e|es|ing)|throw(s|ing)?)\b|"
     r"(ignor|suppress|dropp)\w* (any |all |every )?(errors?|exceptions?|failures?)|"
     r"(errors?|exceptions?|failures?) (is|are|will be) (ignored|dropped|suppressed)|"
-    r"(never|not) (break|fail|block|disturb|crash|abort|interrupt)s?\b|"
+    r"(never|not|n't) ((want|have|need|like|mean\w*) to )?(break|fail|block|disturb|crash|abort|interrupt)s?\b|"
+    r"if (it|the \w+|this|that) (fails|(times|timed) out),? .*\breturned instead\b|"
     r"(失败|失敗|出错|异常|異常)(时|時)|(エラー|失敗)時|忽略|無視",
     re.IGNORECASE,
 )
@@ -109,7 +110,9 @@ def is_aside(site: Place) -> bool:
     """Where a failure is no news for whoever runs the service: tools that are run by hand and store nothing, what measures, and
     what says of itself that it drops failures."""
     project, fn = site.project, site.fn
-    if _DECIDED.search(site.function.docstring) or _REPORTING.fullmatch(site.function.name):
+    alone = fn.cls is not None and len(fn.cls.methods) == 1
+    told = (site.function.docstring, fn.cls.facts.docstring if fn.cls is not None and alone else "")
+    if any(map(_DECIDED.search, told)) or _REPORTING.fullmatch(site.function.name):
         return True
     done = site.effects
     measured = any(_records(site, call) for call in site.calls)

@@ -134,7 +134,12 @@ def _tries_candidates(site: Place) -> bool:
     if ("elem", block.value) not in (function.values[vid] for vid in made):
         return False
     ends = any(function.blocks[number].exits in ("break", "return") for number in within)
-    outer = {n for n, item in enumerate(function.blocks) if item.kind in ("if", "else") and item.parent == block.parent}
+    outer = {
+        number
+        for number, item in enumerate(function.blocks)
+        if (item.kind in ("if", "else") and item.parent == block.parent)
+        or (item.kind == "loop-else" and item.group == block.group)
+    }
     return ends and any(span > block.span and number in {*outer, block.parent} for span, number in _tells(site))
 
 

@@ -24,12 +24,16 @@ _VALUES = frozenset(
     "join removeprefix removesuffix isdigit index count copy".split()
 )
 """Methods of the language's own values."""
+_OF_TEXTS = frozenset(
+    "strip lstrip rstrip split lower upper encode decode isdigit title capitalize casefold zfill".split()
+)
+"""Those of texts alone."""
 _MAKING = frozenset({"__init__", "__post_init__", "__new__", "model_post_init"})
 """Methods that run while an object is made; so may those that are decorated (validators)."""
 _OF_LISTS = frozenset(
     "append extend isoformat timestamp astimezone hexdigest digest group rsplit is_integer partition rpartition title capitalize "
     "casefold zfill ljust rjust isspace isalpha isalnum isnumeric isdecimal isupper islower strftime total_seconds utcoffset "
-    "fullmatch localize".split()
+    "fullmatch localize _replace _asdict geturl model_dump model_dump_json".split()
 )
 _ASKS_NOBODY = re.compile(
     r"builtins\.(?!open$|input$|exec$|eval$|compile$|__import__$|breakpoint$)\w+|"
@@ -80,7 +84,15 @@ def asks_nobody(project: Project, fn: Fn, call: Call, depth: int = _MAX_DEPTH, *
         return True
     if value[0] == "attr" and _describes(fn, value[1]):
         return True
+    if value[0] == "name":
+        return _of_class(str(value[1]))
     return value[0] == "attr" and (value[2] in _VALUES or value[2] in _OF_LISTS or _finds(fn, value[2], call))
+
+
+def _of_class(dotted: str) -> bool:
+    """`Prefix.strip(text)`: a method of a library's class that is called like one of texts."""
+    owner, _, name = dotted.rpartition(".")
+    return name in _OF_TEXTS and owner.rpartition(".")[2][:1].isupper()
 
 
 def _describes(fn: Fn, vid: Vid) -> bool:
