@@ -197,23 +197,20 @@ def is_insisted(
         or is_missing_file(made, caught)
         or is_wait(fn, handler, caught)
         or short(made.name) == PROTOCOLS.get(fn.name)
+        or is_reworded(project, made, caught, policy)
         or is_logged(fn, item, handler, whole=True)
         or project.literals.for_trial(fn, item.exc)
     ):
         return False
     said = is_said(fn, item, handler)
+    if policy.chains and not said:
+        return not is_told_on(project, fn, item, handler) and not is_logged(fn, item, handler)
     is_answer = made.kind in policy.answer_kinds or has_status(fn, item)
     anything = any(map(is_any, caught))
     named = bool(caught) and not anything
     told = is_answer or ((said or named) and not any(kind.kind == "infrastructure" for kind in caught))
-    if (
-        (told and only_values(project, fn, handler, caught))
-        or is_refusal(project, caught, policy)
-        or is_reworded(project, made, caught, policy)
-    ):
+    if (told and only_values(project, fn, handler, caught)) or is_refusal(project, caught, policy):
         return False
-    if policy.chains and not said:
-        return not is_told_on(project, fn, item, handler) and not is_logged(fn, item, handler)
     if is_answer and (
         is_logged(fn, item, handler, as_error=anything)
         or is_told_on(project, fn, item, handler, whole=True)
