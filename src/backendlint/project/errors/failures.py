@@ -14,6 +14,7 @@ from backendlint.project.errors.exceptions import Escape
 from backendlint.project.errors.foundbefore import met_before, open_way
 from backendlint.project.errors.lookups import MISSING, asked_for, asked_in, chain, of_failure, provoked
 from backendlint.project.errors.mapped import Mapped
+from backendlint.project.errors.siblings import home, odd_one, of_jobs, together
 from backendlint.project.graph.calls import Edge
 from backendlint.project.libraries.model import CallModel
 from backendlint.project.linking.decorators import made_within, wrappers
@@ -387,19 +388,21 @@ class Failures:
         open_ones: list[tuple[Fn, str, Escape]] = []
         for fn in members:
             name, escape = self._failure(fn) if fn not in wrapping else ("", None)
-            if escape is not None and not self._wrapped_above(fn, name) and not self._is_librarys(fn, name):
+            if escape is None or self._is_librarys(fn, name) or of_jobs(self.project, fn, wrapping):
+                continue
+            if odd_one(self.project, fn, wrapping) or not self._wrapped_above(fn, name):
                 open_ones += self._let_out(fn, name, escape)
-        open_homes = len({_home(item) for item, _, _ in open_ones})
+        open_homes = len({home(item) for item, _, _ in open_ones})
         for fn, name, escape in open_ones:
-            home = self.project.modules.distribution(fn.path)
+            package = self.project.modules.distribution(fn.path)
             alike = [
                 item
                 for item, types in wrapping.items()
-                if self._alike(types, name) and self.project.modules.distribution(item.path) == home
+                if self._alike(types, name) and self.project.modules.distribution(item.path) == package
             ]
-            own = [item for item in alike if _together(item, fn) or self._inherits(fn, item)]
-            others = sum(1 for item, _, _ in open_ones if _together(item, fn))
-            practice = {_home(item) for item in alike}
+            own = [item for item in alike if together(item, fn) or self._inherits(fn, item)]
+            others = sum(1 for item, _, _ in open_ones if together(item, fn))
+            practice = {home(item) for item in alike}
             if (own and len(own) >= others) or len(practice) > open_homes:
                 sibling = (own or alike)[0]
                 near = sibling.path == fn.path or self._inherits(fn, sibling)
@@ -438,7 +441,7 @@ class Failures:
                 not self.project.exceptions.leaves_helper(edge, name)
                 or self._handled_at(edge.caller, edge.call.block, name)
                 or self._alike(self._decorating(edge.caller), name)
-                or (depth > 0 and _together(edge.caller, fn) and self._wrapped_above(edge.caller, name, depth - 1))
+                or (depth > 0 and together(edge.caller, fn) and self._wrapped_above(edge.caller, name, depth - 1))
             )
             for edge in callers
         )
@@ -513,13 +516,3 @@ def waits_there(project: Project, fn: Fn, block: int, *effects: str) -> bool:
 def says_missing(name: str) -> bool:
     """Whether an exception's name says that something is not there."""
     return bool(MISSING.search(name.rpartition(".")[2]))
-
-
-def _home(fn: Fn) -> tuple[str, str]:
-    """The class of a method, the module of a function."""
-    return fn.path, fn.cls.fqn if fn.cls is not None else ""
-
-
-def _together(one: Fn, other: Fn) -> bool:
-    """Methods of a class, or functions of a module."""
-    return _home(one) == _home(other)
