@@ -109,7 +109,7 @@ class Failures:
                     continue
                 if kind != "infrastructure" and escape.edge is not None and not open_way(self.project, fn, name):
                     continue
-                refused = kind == "domain" and self._of_input(fn, name)
+                refused = kind == "not-found" or (kind == "domain" and self._of_input(fn, name))
                 if not self.mapped.covers(fn, name, domain=refused) and not self._asked_above(fn, name):
                     yield Unmapped(fn, name, escape, kind)
 

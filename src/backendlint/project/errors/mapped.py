@@ -35,6 +35,8 @@ class _Program(NamedTuple):
     """Those that the function does which a setting names, for the views of that framework."""
     last_resort: bool
     """Whether there is a handler of everything that answers 500."""
+    last_by_setting: bool
+    """The same of the function which a setting names, for the views of that framework."""
     maps_own: bool
     """Whether classes of the project are mapped by their names."""
     by_status: bool
@@ -52,9 +54,9 @@ class Mapped:
     def covers(self, fn: Fn, name: str, *, domain: bool = False) -> bool:
         """Whether something between the handler `fn` and the client turns the exception into a response; for a `domain`
         exception that is no handler of everything that answers 500, where others of the project's are mapped for themselves."""
-        program = self._program(fn)
-        types = {*program.types, *self._around(fn), *(() if self._is_plain(fn) else program.by_setting)}
-        if program.last_resort and not (domain and program.maps_own):
+        program, plain = self._program(fn), self._is_plain(fn)
+        types = {*program.types, *self._around(fn), *(() if plain else program.by_setting)}
+        if (program.last_resort or (program.last_by_setting and not plain)) and not (domain and program.maps_own):
             types.add(EVERYTHING)
         return any(self.project.hierarchy.subclass_of(name, item) for item in types) or any(
             item in types for item in _ALL
@@ -80,10 +82,13 @@ class Mapped:
         for fn in self._middlewares:
             if not self.programs.apart(fn.path, home):
                 found |= set(self.given(fn) if fn.name == _GIVEN else self._caught_on_the_way(fn))
-        named = (self.given(item) if item is not None else {EVERYTHING} for item in self.set_for_all())
-        own = any(ref.name in self.project.classes for item in registered for ref in item.types)
+        settings = list(self.set_for_all())
+        named = frozenset[str]().union(*(self.given(item) if item is not None else {EVERYTHING} for item in settings))
+        own = {ref.name for item in registered for ref in item.types} | named
         by_status = any(item.exception >= 0 and item.fn.const(item.exception) == 500 for item in registered)
-        return _Program(frozenset(found), frozenset[str]().union(*named), bool(last), own, by_status)
+        by_setting = any(item is not None and self._rest(item) == {500} for item in settings)
+        maps_own = not own.isdisjoint(self.project.classes)
+        return _Program(frozenset(found), named, bool(last), by_setting, maps_own, by_status)
 
     def _is_plain(self, fn: Fn) -> bool:
         """A view of Django's own, which knows nothing of the settings of what makes APIs of it."""
@@ -164,23 +169,34 @@ class Mapped:
         )
 
     def given(self, fn: Fn) -> set[str]:
-        """What a function answers that is given every exception: the classes that it asks for, if it answers no others."""
-        subject = exception_parameter(fn) if fn.name == _GIVEN else 0
-        tests: dict[Vid, Vid] = {}
-        for call in fn.calls:
-            asking = fn.facts.values[call.func] == ("name", "builtins.isinstance") and len(call.args) == 2
-            if asking and self._is_param(fn, call.args[0], subject):
-                tests[call.value] = call.args[1]
+        """What a function answers that is given every exception: the classes that it asks for, if of all others it says no more
+        than that they are failures."""
+        rest = self._rest(fn)
+        tests = self._tests(fn) if not rest or rest == {500} else {}
+        return {name for vid in tests.values() for name in self.project.exceptions.class_names(fn, vid)} or {EVERYTHING}
+
+    def _rest(self, fn: Fn) -> set[int | None]:
+        """The statuses that such a function answers to what it has not asked for."""
         asked = {
             index
             for index, block in enumerate(fn.facts.blocks)
-            if block.kind == "if" and self._asks(fn, block.value, tests)
+            if block.kind == "if" and self._asks(fn, block.value, self._tests(fn))
         }
-        for call in fn.calls:
-            made = any(model.response is not None for model in self.project.models(fn, call))
-            if made and asked.isdisjoint(number for number, _ in fn.blocks_of(call.block)):
-                return {EVERYTHING}
-        return {name for vid in tests.values() for name in self.project.exceptions.class_names(fn, vid)} or {EVERYTHING}
+        return {
+            item.status
+            for item in answers(self.project, fn)
+            if item.made and asked.isdisjoint(number for number, _ in fn.blocks_of(item.block))
+        }
+
+    def _tests(self, fn: Fn) -> dict[Vid, Vid]:
+        """What it asks of the exception that it is given (`isinstance(error, NotFound)`), and for which classes."""
+        subject = exception_parameter(fn) if fn.name == _GIVEN else 0
+        return {
+            call.value: call.args[1]
+            for call in fn.calls
+            if fn.facts.values[call.func] == ("name", "builtins.isinstance")
+            if len(call.args) == 2 and self._is_param(fn, call.args[0], subject)
+        }
 
     @staticmethod
     def _is_param(fn: Fn, vid: Vid, index: int) -> bool:
