@@ -56,6 +56,10 @@ _OUTSIDE = (
 )
 _OTHERS = frozenset(_OUTSIDE) - {"db", "db-read", "db-write", "cache-read"}
 _STATUS = frozenset({"status", "status_code", "code"})
+_FAILS = re.compile(
+    r"(?<![a-z])(errors?|fail(s|ing)?|broken|breaks?|crash(es)?|boom|exceptions?|sentry)(?![a-z])", re.IGNORECASE
+)
+"""What a handler is called, or says of itself, that is there to fail."""
 _ALL = ("builtins.Exception", "builtins.BaseException")
 
 
@@ -483,8 +487,9 @@ class Failures:
 
 
 def _is_made_to_fail(fn: Fn, escape: Escape) -> bool:
-    """A handler that does nothing but raise, whatever it is asked: it tries the reports of errors."""
-    return escape.statement is not None and escape.block == 0 and not fn.facts.returns and not fn.facts.stores
+    """A handler that does nothing but raise, whatever it is asked, and says so: it tries the reports of errors."""
+    does_more = escape.statement is None or escape.block or fn.facts.returns or fn.facts.stores
+    return not does_more and _FAILS.search(f"{fn.name} {fn.facts.docstring}") is not None
 
 
 def _reaches_out(model: CallModel) -> bool:
