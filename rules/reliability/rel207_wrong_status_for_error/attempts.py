@@ -7,9 +7,11 @@ import re
 from backendlint.api import Answer, Call, Fn, Project, Vid, asks_nobody, below, calls_in
 
 from .bodies import Given
-from .statuses import ALL, OK, SERVER
+from .statuses import ALL, OK, SERVER, states_another
 
 _DEPTH = 3
+_DONE_BEFORE = (409, 410)
+"""Statuses by which a second attempt finds that it has been done: as well as if it had done it."""
 _DONE = frozenset({"http", "db-write", "queue-publish", "mail", "cloud", "socket", "subprocess"})
 _OUTSIDE = _DONE | {
     "db",
@@ -66,8 +68,10 @@ def _reads_upload(fn: Fn, call: Call) -> bool:
 def is_the_same(
     project: Project, fn: Fn, handler: int, types: tuple[str, ...], answer: Answer, usual: list[Given]
 ) -> bool:
-    """Whether an outage of all that the handler does makes no difference to its answer, beside those where all went well."""
-    if not any(name in ALL or project.exception_kind(name) == "infrastructure" for name in types):
+    """Whether an outage, or a refusal, of all that the handler does makes no difference to its answer, beside those where all
+    went well."""
+    failed = any(name in ALL or project.exception_kind(name) == "infrastructure" for name in types)
+    if not failed and not states_another(project, types, _DONE_BEFORE):
         return False
     tried = below(fn.facts, fn.facts.blocks[handler].group)
     told = [fn.const(vid) for call in calls_in(fn.facts, handler) for vid in call.passed]

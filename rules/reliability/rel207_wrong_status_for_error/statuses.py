@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
 
 from backendlint.api import (
     Fn,
@@ -65,11 +66,11 @@ _REFUSED = re.compile(
 )
 
 
-def states_another(project: Project, types: tuple[str, ...]) -> bool:
+def states_another(project: Project, types: tuple[str, ...], usual: Iterable[int] = ()) -> bool:
     """Whether the failures' own classes state statuses of failures; `{"exists": False}` and `{"signed_in": False}` may be what is
     asked."""
     stated = [failure_status(project, name) for name in types]
-    return bool(stated) and None not in stated and not {*stated} <= _ASKED
+    return bool(stated) and None not in stated and not {*stated} <= {*_ASKED, *usual}
 
 
 def mismatch(project: Project, fn: Fn, handler: int, types: tuple[str, ...], status: int) -> tuple[str, str] | None:
