@@ -7,6 +7,7 @@ from collections.abc import Sequence
 
 from backendlint.api import FunctionFacts, SyntaxSite, Value
 
+from .syntax import BUG
 from .values import conditions, is_constant, unguarded, untested
 from .work import PROMISED
 
@@ -34,6 +35,18 @@ def is_contract(site: SyntaxSite, vid: int) -> bool:
     if value[0] != "compare" or not set(value[1]) <= _CHOOSES:
         return False
     return _is_given(site, value[2]) or _is_of_kind(site, value[2])
+
+
+def is_among_bugs(site: SyntaxSite) -> bool:
+    """Whether an assert on the line before or after, of the same row, tells of a mistake in the code: so does this one."""
+    rows = [item.span for item in site.function.statements if item.kind == "assert" and item.block == site.block]
+    row, before = {site.span}, 0
+    while len(row) > before:
+        before = len(row)
+        lines = {line for span in row for line in (span.line - 1, span.end_line + 1)}
+        row.update(span for span in rows if not lines.isdisjoint((span.line, span.end_line)))
+    texts = (part.partition(",")[2] for span in row for part in [span.text_in(site.lines)])
+    return any(BUG.search(text) for text in texts)
 
 
 def _is_of_kind(site: SyntaxSite, sides: Sequence[int]) -> bool:

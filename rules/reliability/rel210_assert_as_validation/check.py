@@ -21,7 +21,7 @@ from backendlint.api import (
     only_for_types,
 )
 
-from .agreements import is_contract, is_last_case, is_promised
+from .agreements import is_among_bugs, is_contract, is_last_case, is_promised
 from .callers import is_tested_before
 from .functions import VALIDATOR, is_answered, is_decorated, is_decorator, is_inner, is_program, is_public, is_view
 from .lookedup import is_looked_up
@@ -128,6 +128,7 @@ def _is_quiet(site: SyntaxSite, node: cst.Assert, statement: Statement, direct: 
         or is_contract(site, tested)
         or is_promised(site, tested)
         or speaks_of_bug(node)
+        or is_among_bugs(site)
         or is_last_case(site, tested)
         or is_tested_before(site, tested)
         or (not direct and is_as_asked(site, tested))

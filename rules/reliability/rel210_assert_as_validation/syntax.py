@@ -21,10 +21,10 @@ STATE = re.compile(
 )
 _PROSE = re.compile(r"[^\W\d_]{2,}")
 _TEXT = re.compile(r"msg|message|error|text|reason", re.IGNORECASE)
-_BUG = re.compile(
+BUG = re.compile(
     r"^\W*bug\b|\b(is|be|a) (a )?bug\b|\binvariant\b|\binternal error\b|\bimpossible\b|\bunreachable\b|\bsanity\b|"
     r"\b(should|must|can) (never|not) (happen|occur|be reached|get here)|\bcan't happen\b|"
-    r"^\W*unexpected\b|\b(previously|already) (been )?(checked|validated|verified|ensured|handled)\b|"
+    r"^\W*unexpected(ly)?\b|\b(previously|already) (been )?(checked|validated|verified|ensured|handled)\b|"
     r"\b(should|must) have been (checked|validated|verified|ensured|handled|called|set)\b|"
     r"\b(need|have) to (write|implement|add)\b|\bnot (yet )?implemented\b|\bprogram(ming|mer'?s?) (error|mistake)\b|"
     r"\b(must|should) be called (before|after|first|once|with)\b",
@@ -93,8 +93,8 @@ def speaks_of_bug(node: cst.Assert) -> bool:
         message = message.left
     if isinstance(message, cst.FormattedString):
         texts = [part.value for part in message.parts if isinstance(part, cst.FormattedStringText)]
-        return any(map(_BUG.search, texts))
-    return isinstance(message, cst.SimpleString) and _BUG.search(message.raw_value) is not None
+        return any(map(BUG.search, texts))
+    return isinstance(message, cst.SimpleString) and BUG.search(message.raw_value) is not None
 
 
 def _has_words(message: cst.BaseExpression) -> bool:

@@ -21,10 +21,13 @@ _VALIDATES = re.compile(r"(^|_)(validate|verify|check|ensure|clean|authenticate|
 """Functions that are there to say no."""
 _COMPARES = frozenset({"<", "<=", ">", ">="})
 _WHO = re.compile(
-    r"(^|_)(users?|actors?|members?|customers?|owners?|authors?|guests?|requesters?|principals?)(_|$)", re.IGNORECASE
+    r"(^|_)(users?|actors?|members?|customers?|owners?|authors?|guests?|requesters?|principals?|patrons?|subscribers?|students?|patients?|employees?|drivers?|sellers?|buyers?)(_|$)",
+    re.IGNORECASE,
 )
 _SENT = frozenset({"request", "content_type"})
 """What only a request or an upload has, or is."""
+_ANSWERED = frozenset({"status_code", "http_status"})
+"""What sorts an answer, and is no amount."""
 _SECRET = re.compile(r"passw|passphrase|secret|signature|csrf|nonce|digest|hmac", re.IGNORECASE)
 """What is compared to find out who somebody is."""
 _ENVIRONMENT = ("os.environ.get", "os.getenv")
@@ -112,13 +115,22 @@ def _is_of_data(site: SyntaxSite, vid: int) -> bool:
     if _VALIDATES.search(function.name) or function.name == "__post_init__" or _is_bounded(site, vid):
         return True
     value = unguarded(function, vid)
-    if value[0] == "compare" and not _COMPARES.isdisjoint(value[1]):
-        return True
     named = [
         str(item[2]) for item in map(function.values.__getitem__, ingredients(function, (vid,))) if item[0] == "attr"
     ]
+    how_much = value[0] == "compare" and not _COMPARES.isdisjoint(value[1]) and _ANSWERED.isdisjoint(named)
+    if how_much or _is_state_of_somebody(site, vid):
+        return True
     named += [function.params[index].name for index in parameters(function, {vid})]
     return not _SENT.isdisjoint(named) or (value[0] == "compare" and any(_WHO.search(name) for name in named))
+
+
+def _is_state_of_somebody(site: SyntaxSite, vid: int) -> bool:
+    """`not member.is_blocked` of a parameter: what somebody else has made of them, and no programmer knows."""
+    function, value = site.function, unguarded(site.function, vid)
+    value = unguarded(function, value[1]) if value[0] == "not" else value
+    owner = unguarded(function, value[1]) if value[0] == "attr" and STATE.match(str(value[2])) else ("",)
+    return owner[0] == "param" and _WHO.search(function.params[owner[1]].name) is not None
 
 
 def _is_bounded(site: SyntaxSite, vid: int) -> bool:
