@@ -15,6 +15,10 @@ ERRORS = """
     def take():
         raise OutOfStock(1)
 """
+MANAGER = (
+    "from contextlib import contextmanager\ndef f():\n    with managed():\n        take()\n@contextmanager\ndef managed():\n    try:\n"
+    "        yield\n"
+)
 PROPERTY = "class C:\n    @property\n    def p(self):\n        take()\ndef f(c: C):\n"
 
 
@@ -52,6 +56,11 @@ def escaping(body: str, name: str = "f", **files: str) -> set[str]:
         ),
         ("import contextlib\ndef f():\n    with contextlib.suppress(ShopError):\n        take()\n", set()),
         ("import contextlib\ndef f():\n    with contextlib.suppress(Other):\n        take()\n", {"OutOfStock"}),
+        (MANAGER + "    except ShopError as e:\n        raise Other from e\n", {"Other"}),
+        (MANAGER + "    except ShopError:\n        return\n", set()),
+        (MANAGER + "    except ShopError:\n        raise\n", {"OutOfStock"}),
+        (MANAGER + "    except Other:\n        return\n", {"OutOfStock"}),
+        (MANAGER + "    finally:\n        print()\n", {"OutOfStock"}),
         ("ALL = (Other, ShopError)\ndef f():\n    try:\n        take()\n    except ALL:\n        pass\n", set()),
         ("def f():\n    return lambda: take()\n", set()),
         ("import threading\ndef f():\n    threading.Thread(target=take).start()\n", set()),

@@ -14,7 +14,7 @@ from backendlint.project.entities import Fn, Ref
 from backendlint.project.graph.calls import Edge
 from backendlint.project.graph.effects import SAME_THREAD, Site
 from backendlint.project.graph.provisos import Proviso, Provisos
-from backendlint.project.linking.decorators import wrapping_calls
+from backendlint.project.linking.decorators import decorator_models, wrapping_calls
 from backendlint.project.linking.variables import variable
 from backendlint.project.values.stages import only_in_trial
 from backendlint.project.values.tables import looped
@@ -208,16 +208,24 @@ class Exceptions:
         return found
 
     def _suppressed(self, fn: Fn, block: Block) -> tuple[str, ...]:
-        """`with contextlib.suppress(A, B):`."""
+        """`with contextlib.suppress(A, B):`, and `with translating():`, a generator of the project that catches at its `yield`."""
         if block.value < 0:
             return ()
         value = fn.facts.values[block.value]
         if value[0] != "call":
             return ()
         call = fn.facts.calls[value[1]]
-        if not any(ref.name == "contextlib.suppress" for ref in self.project.callees(fn, call)):
-            return ()
-        return tuple(name for vid in call.args for name in self.class_names(fn, vid))
+        if any(ref.name == "contextlib.suppress" for ref in self.project.callees(fn, call)):
+            return tuple(name for vid in call.args for name in self.class_names(fn, vid))
+        return tuple(name for manager in self.project.targets(fn, call) for name in self._caught_inside(manager))
+
+    def _caught_inside(self, manager: Fn) -> Iterator[str]:
+        """What a context manager catches for good of the block that it is for."""
+        managing = any(model.context_manager for model in decorator_models(self.project, manager))
+        for item in manager.facts.returns if managing else ():
+            for handler, types in self.handlers(manager, item.block) if item.is_yield else ():
+                if manager.facts.blocks[handler].kind == "with" or not self.reraises(manager, handler):
+                    yield from types
 
     def _catches_one(self, types: tuple[str, ...], name: str) -> bool:
         return any(self.project.hierarchy.subclass_of(name, caught) for caught in types) or (
