@@ -6,6 +6,7 @@ import re
 from collections.abc import Iterator
 
 from backendlint.api import (
+    Block,
     Call,
     Fn,
     FunctionFacts,
@@ -107,6 +108,8 @@ def _logged_above(project: Project, fn: Fn, again: Raise) -> bool:
                 return True
             quiet = True
         elif end >= 0:
+            if _speaks_below(project, at, at.facts.blocks[end]):
+                return True
             quiet |= at.facts.blocks[end].kind != "except"
             todo += [(at, end, depth)] if at.facts.blocks[end].kind == "except" else []
         else:
@@ -128,6 +131,17 @@ def _speaks(fn: Fn, handler: int) -> bool:
         return True
     raised = [item for item in fn.facts.raises if item.block in inside]
     return any(not ANSWERS.search(_raised_name(fn, item)) for item in raised)
+
+
+def _speaks_below(project: Project, fn: Fn, block: Block) -> bool:
+    """The same of a handler in the context manager of a `with`."""
+    value = fn.value(block.value) if block.kind == "with" and block.value >= 0 else ("",)
+    managers = project.targets(fn, fn.calls[value[1]]) if value[0] == "call" else ()
+    return any(
+        item.kind == "except" and _speaks(manager, number)
+        for manager in managers
+        for number, item in enumerate(manager.facts.blocks)
+    )
 
 
 def _raised_name(fn: Fn, item: Raise) -> str:

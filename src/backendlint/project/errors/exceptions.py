@@ -103,10 +103,18 @@ class Exceptions:
 
     def caught_by(self, fn: Fn, block: int, name: str) -> int:
         """The `except` block that catches exception `name` raised in `block`, or -1."""
-        return next((handler for handler, types in self.handlers(fn, block) if self._catches_one(types, name)), -1)
+        return next((number for number, types in self._ends(fn, block) if self._catches_one(types, name)), -1)
 
     def handlers(self, fn: Fn, block: int) -> list[tuple[int, tuple[str, ...]]]:
         """The handlers around a block, innermost first: the `except` block and the classes that it catches."""
+        return [item for item in self._ends(fn, block) if not self._is_managed(fn, item[0])]
+
+    def _is_managed(self, fn: Fn, number: int) -> bool:
+        block = fn.facts.blocks[number]
+        return block.kind == "with" and not self._suppressed(fn, block)
+
+    def _ends(self, fn: Fn, block: int) -> list[tuple[int, tuple[str, ...]]]:
+        """The same, with what the project's own context managers catch (`with translating():`) at their `with` blocks."""
         key = (fn.fqn, block)
         known = self._catches.get(key)
         if known is None:
@@ -119,7 +127,7 @@ class Exceptions:
                         if handler.kind == "except" and handler.group == number
                     ]
                 elif item.kind == "with":
-                    suppressed = self._suppressed(fn, item)
+                    suppressed = self._suppressed(fn, item) or tuple(self._caught_inside(fn, item))
                     if suppressed:
                         known.append((number, suppressed))
         return known
@@ -208,24 +216,26 @@ class Exceptions:
         return found
 
     def _suppressed(self, fn: Fn, block: Block) -> tuple[str, ...]:
-        """`with contextlib.suppress(A, B):`, and `with translating():`, a generator of the project that catches at its `yield`."""
-        if block.value < 0:
+        """`with contextlib.suppress(A, B):`."""
+        call = self._entered(fn, block)
+        if call is None or not any(ref.name == "contextlib.suppress" for ref in self.project.callees(fn, call)):
             return ()
-        value = fn.facts.values[block.value]
-        if value[0] != "call":
-            return ()
-        call = fn.facts.calls[value[1]]
-        if any(ref.name == "contextlib.suppress" for ref in self.project.callees(fn, call)):
-            return tuple(name for vid in call.args for name in self.class_names(fn, vid))
-        return tuple(name for manager in self.project.targets(fn, call) for name in self._caught_inside(manager))
+        return tuple(name for vid in call.args for name in self.class_names(fn, vid))
 
-    def _caught_inside(self, manager: Fn) -> Iterator[str]:
-        """What a context manager catches for good of the block that it is for."""
-        managing = any(model.context_manager for model in decorator_models(self.project, manager))
-        for item in manager.facts.returns if managing else ():
-            for handler, types in self.handlers(manager, item.block) if item.is_yield else ():
-                if manager.facts.blocks[handler].kind == "with" or not self.reraises(manager, handler):
-                    yield from types
+    @staticmethod
+    def _entered(fn: Fn, block: Block) -> Call | None:
+        value = fn.facts.values[block.value] if block.value >= 0 else ("",)
+        return fn.facts.calls[value[1]] if value[0] == "call" else None
+
+    def _caught_inside(self, fn: Fn, block: Block) -> Iterator[str]:
+        """What a generator of the project's own, as a context manager, catches for good at its `yield`."""
+        call = self._entered(fn, block)
+        for manager in self.project.targets(fn, call) if call is not None else ():
+            managing = any(model.context_manager for model in decorator_models(self.project, manager))
+            for item in manager.facts.returns if managing else ():
+                for handler, types in self._ends(manager, item.block) if item.is_yield else ():
+                    if manager.facts.blocks[handler].kind == "with" or not self.reraises(manager, handler):
+                        yield from types
 
     def _catches_one(self, types: tuple[str, ...], name: str) -> bool:
         return any(self.project.hierarchy.subclass_of(name, caught) for caught in types) or (
@@ -327,7 +337,7 @@ class Exceptions:
         """What leaves the function when the exception is raised in its block: itself, or nothing where it is caught."""
         if fn not in self._guarding:
             return [escape]
-        for handler, types in self.handlers(fn, escape.block):
+        for handler, types in self._ends(fn, escape.block):
             if self._catches_one(types, escape.name):
                 return [] if self._lost(fn, escape.block, handler) else self._rethrown(fn, escape, handler)
         return [] if self._lost(fn, escape.block, -1) else [escape]

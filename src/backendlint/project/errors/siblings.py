@@ -25,7 +25,10 @@ def together(one: Fn, other: Fn) -> bool:
 
 
 def odd_one(project: Project, fn: Fn, wrapping: Collection[Fn]) -> bool:
-    """The only method of its class that fails and does not carry the decorator by which its siblings wrap failures."""
+    """The only method of its class that fails and does not carry the decorator by which its siblings wrap failures, and is no
+    helper of others in its layer, which may."""
+    if any(project.layer(edge.caller) == project.layer(fn) for edge in project.graph.callers(fn)):
+        return False
     beside = [other for other in fn.cls.methods.values() if other is not fn] if fn.cls is not None else []
     carried = [{ref.name for ref in other.decorators if ref.kind == "func"} for other in beside if other in wrapping]
     bare = (name for other in beside if other not in wrapping for name in project.exceptions.escaping(other))
