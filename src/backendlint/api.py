@@ -148,10 +148,11 @@ from backendlint.project.values.secrets import (
     issued_key,
     known_shape,
     place_kind,
+    publishable,
     secret_like,
     shape_of,
 )
-from backendlint.project.values.stages import develops, develops_in, in_stage_class, on_own_machine
+from backendlint.project.values.stages import develops, develops_in, in_stage_body, on_own_machine
 from backendlint.project.values.uses import aliases, ingredients, is_used, of_caught, operands
 from backendlint.project.waiting.fanout import Fanout
 from backendlint.project.waiting.longwork import LongWork, at_once
@@ -323,7 +324,7 @@ __all__ = [
     "here_and_in",
     "identifier_words",
     "in_main_block",
-    "in_stage_class",
+    "in_stage_body",
     "ingredients",
     "inherits_any",
     "into_dates",
@@ -374,6 +375,7 @@ __all__ = [
     "place_kind",
     "place_words",
     "public_name",
+    "publishable",
     "read_modify_writes",
     "receiver",
     "refusals",

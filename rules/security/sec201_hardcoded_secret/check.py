@@ -17,7 +17,7 @@ from backendlint.api import (
     develops_in,
     for_development,
     identifier_words,
-    in_stage_class,
+    in_stage_body,
     issued_key,
     known_shape,
     name_of_value,
@@ -152,13 +152,13 @@ def is_beside_own_machine(literal: NamedLiteral) -> bool:
 
 
 def is_local(project: Project, found: Shaped) -> bool:
-    """A test's key, by its file or the class of settings, a database of the developer's own machine, or a URL in a longer text
-    that shows how to write one."""
+    """A test's key, by its file, its function or the class of settings, a database of the developer's own machine, or a URL in
+    a longer text that shows how to write one."""
+    trial = for_development(found.fn.path) or in_stage_body(project, found.fn, found.fn.facts.span_of(found.vid))
     if found.what != "A URL with a password":
-        trial = for_development(found.fn.path) or in_stage_class(project, found.fn, found.fn.facts.span_of(found.vid))
         return found.what == "A private key" and trial
     longer = any(char.isspace() for char in found.text.strip())
-    return longer or for_development(found.fn.path) or on_own_machine(found.text)
+    return longer or trial or on_own_machine(found.text)
 
 
 def shown_as_examples(fn: Fn) -> set[int]:

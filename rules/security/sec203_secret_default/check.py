@@ -18,6 +18,7 @@ from backendlint.api import (
     ingredients,
     on_own_machine,
     only_by_hand,
+    publishable,
     sensitive,
     shape_of,
     told_once,
@@ -28,7 +29,21 @@ EMPTY = re.compile(r"[\s{}\[\]()\"',;:]*|\d+\s*/\s*\d*[a-z]+", re.IGNORECASE)
 """No text, an empty object, or how often something may be done (`100/5m`)."""
 DUMMIES = frozenset({"dummy", "fake", "demo", "none", "unset", "placeholder", "foo", "bar", "disabled", "your", "here"})
 ABSENT = frozenset(
-    {"missing", "unknown", "unset", "undefined", "none", "no", "not", "empty", "todo", "fixme", "placeholder", "dummy"}
+    {
+        "missing",
+        "unknown",
+        "unset",
+        "undefined",
+        "none",
+        "no",
+        "not",
+        "invalid",
+        "empty",
+        "todo",
+        "fixme",
+        "placeholder",
+        "dummy",
+    }
 )
 MASK = re.compile(r"\*+|x{3,}|\.{3,}|-{3,}", re.IGNORECASE)
 OWN = frozenset({"secret", "jwt", "session", "signing", "csrf", "flask", "django", "app", "cookie", "token"})
@@ -40,8 +55,6 @@ FORMS = frozenset({"encode", "get_secret_value"})
 FEW_OF_ONE = 2
 BLANK = re.compile(r"\s*<[^<>]*>\s*")
 """`<set this>`, to be filled in."""
-PUBLIC = re.compile(r"(phc|pk)_\w+")
-"""Keys that services call public: whoever has one may only send."""
 NAMES = re.compile(r"[A-Z][A-Z0-9_]*(,\s*[A-Z][A-Z0-9_]*)+")
 """A list of settings."""
 
@@ -144,8 +157,7 @@ def stands_in(literal: NamedLiteral) -> bool:
     words = identifier_words(literal.name)
     if ("password" in words or OWN.isdisjoint(words[:1])) and (says_missing(literal) or is_mask(literal)):
         return True
-    public = PUBLIC.fullmatch(literal.text) and words[-1:] != ("token",) and "secret" not in words
-    if public or NAMES.fullmatch(literal.text.strip()):
+    if publishable(literal.name, literal.text) or NAMES.fullmatch(literal.text.strip()):
         return True
     dummy = not DUMMIES.isdisjoint(identifier_words(literal.text)) or BLANK.fullmatch(literal.text) is not None
     return "api" in identifier_words(literal.name) and dummy

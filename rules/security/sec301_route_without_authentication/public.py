@@ -30,6 +30,8 @@ OF_ONE = re.compile(r"\{(\w+_)?(id|pk)\}/(set|change)?[-_]?passw(or)?d/?$", re.I
 MARKED = re.compile(r"/(?:public|anonymous|guest)(?:/|$)", re.IGNORECASE)
 """Prefixes that say so of all routes below them."""
 PUBLISHED = re.compile(r"[/_-]published(?:[/_-]|$)", re.IGNORECASE)
+SAID = re.compile(r"\bpublic(ly)?\b|\b(no|without) (login|authentication|account)\b", re.IGNORECASE)
+"""What a handler's text says of it."""
 BY_LINK = re.compile(r"verify|verification|confirm|activate", re.IGNORECASE)
 """What a link in a mail asks for, or whoever works with a row."""
 PARAMETER = re.compile(r"\{(\w+)\}")
@@ -71,4 +73,21 @@ def public(route: Route, signs_up: bool) -> bool:
     named = PUBLIC.search(words) or PUBLIC.search(name) or MARKED.search(route.path)
     if SAFE.issuperset(route.methods):
         named = named or READABLE.search(words) or READABLE.search(route.name) or PUBLISHED.search(route.path)
+        if said_to_be_public(route) or for_every_site(route):
+            return True
     return bool(named) or not route.path.strip("/")
+
+
+def said_to_be_public(route: Route) -> bool:
+    """`\"\"\"Search for public playlists.\"\"\"`"""
+    fn = route.handler
+    return fn is not None and SAID.search(fn.facts.docstring.partition("\n\n")[0]) is not None
+
+
+def for_every_site(route: Route) -> bool:
+    """`@cors(origin="*")`: the pages of any site may read it, and no cookie comes with that."""
+    fn = route.handler
+    home = fn.parent if fn is not None else None
+    values = [home.value(vid) for vid in fn.facts.decorators] if fn is not None and home is not None else []
+    calls = [home.calls[value[1]] for value in values if home is not None and value[0] == "call"]
+    return home is not None and any(home.const(vid) == "*" for call in calls for vid in call.passed)

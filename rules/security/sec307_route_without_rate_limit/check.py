@@ -58,6 +58,8 @@ OF_ACCOUNT = re.compile(r"change|update|edit|delete|remove|confirm", re.IGNORECA
 """What somebody who has signed in does, and gives the password for once more."""
 CHECKS_SIGNED = "check_token"
 """A method of Django's makers of signed tokens, and of those that are made after them."""
+LINKED = frozenset({"token", "reset_token", "invitation", "invitation_token", "invite_token"})
+"""What a link in a mail has in it."""
 IN_HEADER = frozenset({"HTTP_AUTHORIZATION", "Authorization"})
 
 
@@ -183,7 +185,8 @@ def tries(project: Project, route: Route) -> bool:
 def by_unknown_view(project: Project, route: Route) -> bool:
     """A view of a package that nobody describes, which may count attempts, and nothing of the project's looks at a password."""
     if route.cls is None:
-        return False
+        views = [] if route.handler is not None else [ref.name for ref in route.entry.handlers if ref.kind == "lib"]
+        return bool(views) and all(project.libraries.library_of(name) is None for name in views)
     unknown = any(project.libraries.library_of(base) is None for base in project.hierarchy.library_bases(route.cls))
     own = [fn for cls in project.hierarchy.mro(route.cls) for fn in cls.methods.values()]
     return unknown and not asks_password(project, [*reached(project, route), *own])
@@ -302,9 +305,9 @@ def reads_token(project: Project, fn: Fn) -> bool:
 
 
 def names_token(fn: Fn) -> bool:
-    """`body.token`, `data["token"]`: a long text out of a mail, to which the new password belongs."""
+    """`body.token`, `data["invitation"]`: a long text out of a mail, to which the new password belongs."""
     attributes = (fn.value(vid)[2] for vid in fn.made_by("attr"))
-    return "token" in (*attributes, *(fn.value(vid)[1] for vid in fn.made_by("const")))
+    return not LINKED.isdisjoint((*attributes, *(fn.value(vid)[1] for vid in fn.made_by("const"))))
 
 
 def asks(project: Project, route: Route) -> bool:
@@ -356,7 +359,7 @@ def limited_sibling(project: Project, route: Route, module: list[Route]) -> Rout
     limited = [
         other
         for other in near
-        if set(project.access.rate_limits(other)) - {other.name}  # what answers 429 itself may hand an answer on
+        if set(project.access.rate_limits(other)) - {other.name} - project.access.usual_limits
         and not about_signing_in(other)
         and other.methods
         and SAFE.issuperset(other.methods) == SAFE.issuperset(route.methods)

@@ -62,6 +62,8 @@ SECRET = re.compile(
 PATHS = re.compile(r"(os\.path\.join|(pathlib\.)?Path|(builtins\.)?open|.*\.joinpath)")
 """What puts a path together, or takes one."""
 WORD = re.compile(r"[A-Za-z_]\w+")
+MIXES = ("fmt", "binop", "call")
+"""Values that are made of more than one text."""
 FEW = 2
 """So many proofs that a file makes in one way are told one by one."""
 EVERYWHERE = 4
@@ -75,7 +77,9 @@ def check(project: Project, hit: Hit) -> Iterator[Hit]:
         return
     if any(to_own_machine(project, fn, call) for fn, call in calls_at(project, hit.location)):
         return
-    if KEYED in hit.message and any(names_a_file(fn, call) for fn, call in calls_at(project, hit.location)):
+    if KEYED in hit.message and any(
+        names_a_file(fn, call) or hashes_it_alone(fn, call) for fn, call in calls_at(project, hit.location)
+    ):
         yield replace(hit, profile="strict", confidence="low")
         return
     if KEYED in hit.message:
@@ -148,6 +152,17 @@ def names_a_file(fn: Fn, call: Call) -> bool:
     return any(
         PATHS.fullmatch(fn.dotted(item.func)) and call.value in ingredients(fn.facts, item.args) for item in fn.calls
     )
+
+
+def hashes_it_alone(fn: Fn, call: Call) -> bool:
+    """`md5(api_key.encode())`: an id of whoever has the key; no message is signed with it."""
+    if len(call.args) != 1:
+        return False
+    value = fn.value(call.args[0])
+    if value[0] == "call" and fn.callee_name(fn.calls[value[1]]) == "encode":
+        func = fn.value(fn.calls[value[1]].func)
+        value = fn.value(func[1]) if func[0] == "attr" else ("name",)
+    return value[0] not in MIXES
 
 
 def first_of(places: Collection[Location], hit: Hit, others: str, before: str) -> Hit:

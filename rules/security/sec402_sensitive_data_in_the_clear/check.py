@@ -35,6 +35,8 @@ ACCOUNT = ("account", "number")
 BANK = frozenset("bank routing iban bic swift payout payouts payee beneficiary holder branch ifsc sort debit".split())
 """Words of what is kept of an account at a bank."""
 TAX = ("tax", "id")
+BIRTH = frozenset({("birth", "date"), ("date", "birth")})
+"""What tells people apart, and opens nothing by itself."""
 PERSON = frozenset(
     "person people employee employees worker contractor patient applicant driver citizen resident firstname lastname birth birthday "
     "birthdate dob ssn gender surname nationality".split()
@@ -61,7 +63,9 @@ HASHED = re.compile(r"hash|digest|encrypt|last_?(four|4)|cipher|_enc$", re.IGNOR
 def check(project: Project) -> Iterator[Hit]:
     kept = (*columns(project), *ddl_columns(project))
     yield from told_once(kept, like_others, FEW_OF_ONE, None, each=lambda hit: hit.message.partition(".")[0])
-    yield from weak_hits(project, ("transport",), "use the encrypted protocol.", is_asked_for)
+    yield from weak_hits(
+        project, ("transport",), "use the encrypted protocol.", lambda use: is_asked_for(use) or is_nobody(project, use)
+    )
     yield from plain_http(project)
 
 
@@ -74,6 +78,16 @@ def like_others(hit: Hit, others: str) -> str:
 def is_asked_for(use: WeakUse) -> bool:
     """`if address.scheme == "ftp":`: whoever gave the address has chosen the protocol."""
     return any(outcome and names_scheme(use.fn, test) for test, outcome in use.fn.tests_of(use.call.block))
+
+
+def is_nobody(project: Project, use: WeakUse) -> bool:
+    """`ftp = FTP(host)` and `ftp.login()`: what everybody may fetch, for which no password goes over the line."""
+    fn = use.fn
+    if use.name != "ftplib.FTP" or len(use.call.passed) > 1:
+        return False
+    near = [fn] if fn.cls is None else [item for item in project.functions_of(fn.file) if item.cls is fn.cls]
+    logins = [call for item in near for call in item.calls if item.callee_name(call) == "login"]
+    return bool(logins) and not any(call.passed for call in logins)
 
 
 def names_scheme(fn: Fn, test: Vid) -> bool:
@@ -162,7 +176,9 @@ def _told(name: str, kind: str, place: Location, beside: Sequence[str]) -> Hit:
         place,
     )
     sure = (
-        KEPT.search(name) is not None if kind == "secret" else is_of_bank(name, beside) and is_of_person(name, beside)
+        KEPT.search(name) is not None
+        if kind == "secret"
+        else is_of_bank(name, beside) and is_of_person(name, beside) and identifier_words(name)[-2:] not in BIRTH
     )
     return hit if sure else _advice(hit)
 

@@ -975,6 +975,8 @@ class DecoratorModel:
     """An argument that may name an exception class: then the function is an error handler of it, else a route."""
     lifecycle: Literal["", "startup", "shutdown", "teardown", "both", "exit"] = ""
     middleware: bool = False
+    everywhere: bool = False
+    """As middleware it covers all routes of the application, not those of its own router alone."""
     hook: bool = False
     """The framework calls the function (signals, event listeners, before_request)."""
     hears: Arg | None = None

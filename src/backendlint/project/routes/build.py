@@ -71,7 +71,9 @@ class RouteTable:
         children = {mounted.child for holder in holders.values() for mounted in holder.mounts}
         roots = [holder for key, holder in holders.items() if key not in children]
         for holder in sorted(roots, key=lambda item: item.app is None or item.app.role != "application"):
-            self._walk(holder, _Way(self._application(holder)), ())
+            app = self._application(holder)
+            hooks = tuple(self.registrations.everywhere.get(holder.library, ())) if app is not None else ()
+            self._walk(holder, _Way(app, hooks=hooks), ())
         for entry in self.registrations.loose:
             self.routes.extend(self._routes(entry, _Way(None, library=entry.library)))
         self.routes = self._distinct()

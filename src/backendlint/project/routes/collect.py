@@ -44,6 +44,8 @@ class Registrations:
         self.reading = Reading(project)
         self.holders: dict[Key, Holder] = {}
         self.loose: list[Entry] = []
+        self.everywhere: dict[str, list[Ref]] = {}
+        """Hooks of all the applications that a library makes."""
         """Entries whose holder is not known."""
         self._opened: set[Key] = set()
         self._claimed: set[Key] = set()
@@ -412,7 +414,9 @@ class Registrations:
                 ):
                     continue
                 holders = self._holders(self.receiver(home, func))
-                if model.middleware:
+                if model.everywhere:
+                    self.everywhere.setdefault(model.library, []).append(target)
+                elif model.middleware:
                     for holder in holders:
                         holder.hooks.append(target)
                 if model.route is None or (target.name, -1) in self._claimed:

@@ -35,7 +35,8 @@ def listed(project: Project, fn: Fn, vids: tuple[Vid, ...]) -> Iterator[Ref]:
 
 
 def middleware(project: Project, fn: Fn, vids: tuple[Vid, ...]) -> Iterator[Ref]:
-    """What lists of middleware name: `[Middleware(C, ...), ...]`, or functions and objects themselves."""
+    """What lists of middleware name: `[Middleware(C, ...), ...]`, functions and objects themselves, or what makes one
+    (`guard_for(service)`), in which the function lies that it makes."""
     for home, vid in _members(project, fn, vids):
         value = home.facts.values[vid]
         if value[0] == "call":
@@ -43,6 +44,7 @@ def middleware(project: Project, fn: Fn, vids: tuple[Vid, ...]) -> Iterator[Ref]
             for model in project.models(home, call):
                 for argument in arguments(call, model.middleware) if model.middleware else ():
                     yield from project.refs(home, argument)
+            yield from (ref for ref in project.callees(home, call) if ref.kind == "func")
         else:
             yield from project.refs(home, vid)
 

@@ -39,7 +39,7 @@ _HINT = re.compile(
 """Without any of these no shape can match."""
 _URL_PASSWORD = re.compile(r"[a-z][a-z0-9+.-]*://[^\s:/@?#{}%]*:([^\s@/{}%<>$*]{3,})@[\w.-]+", re.IGNORECASE)
 _STANDS_FOR = re.compile(
-    r"://(?:user(?:name)?|login):(?:pass(?:word)?|passwd|pwd)@(?!localhost|127\.)|@(?:[\w-]+\.)*example\.(?:com|org|net)\b|@[\w.-]+\.(?:example|invalid)\b",
+    r"://(?:test_?)?(?:user(?:name)?|login):(?:test_?)?(?:pass(?:word)?|passwd|pwd)@(?!localhost|127\.)|@(?:[\w-]+\.)*example\.(?:com|org|net)\b|@[\w.-]+\.(?:example|invalid)\b",
     re.IGNORECASE,
 )
 """A URL in which words stand for what is to be filled in, or whose host is reserved for examples."""
@@ -73,6 +73,7 @@ _PATTERN = re.compile(r"\\[sSdDwWbB]|\[\^?[^\]]+\][+*{]|\(\?[:P=!<]|(?:^|[:./_-]
 _ISSUED = re.compile(
     r"[A-Za-z]{2,6}[-_](?:live[-_]|prod[-_])?(?=(?:\D*\d){4})(?=(?:[^A-Za-z]*[A-Za-z]){4})[A-Za-z0-9]{16,}"
 )
+_PUBLISHED = re.compile(r"(?:phc|pk)_\w+")
 _OF_TABLE = frozenset(
     "public publishable site cache idempotency partition sort primary foreign index map dom test".split()
 )
@@ -160,6 +161,12 @@ def _varied(text: str) -> bool:
     return len(set(text[-16:])) > 5
 
 
+def publishable(name: str, text: str) -> bool:
+    """A key that its service calls public, as whoever has it may only send; not where something is said to be secret."""
+    words = identifier_words(name)
+    return _PUBLISHED.fullmatch(text) is not None and words[-1:] != ("token",) and "secret" not in words
+
+
 def secret_like(name: str, text: str) -> bool:
     """Whether a text, as the value of something with a secret's name, is one: no placeholder, prose, name or reference."""
     stripped = text.strip()
@@ -167,6 +174,7 @@ def secret_like(name: str, text: str) -> bool:
         stripped = stripped.removeprefix(prefix)
     if (
         len(stripped) < 4
+        or publishable(name, stripped)
         or _PLACEHOLDER.match(stripped)
         or _REFERENCE.match(stripped)
         or _PATTERN.search(stripped)
@@ -206,7 +214,8 @@ def secret_like(name: str, text: str) -> bool:
 
 def issued_key(name: str, text: str) -> bool:
     """Whether a text, as the value of some key, has the shape of one that a service has issued: `cst-7f3a91c0...`."""
-    parts = identifier_words(name) if _ISSUED.fullmatch(text.strip()) else ()
+    issued = _ISSUED.fullmatch(text.strip()) is not None and not publishable(name, text.strip())
+    parts = identifier_words(name) if issued else ()
     return parts[-1:] == ("key",) and _OF_TABLE.isdisjoint(parts)
 
 

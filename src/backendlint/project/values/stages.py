@@ -21,7 +21,7 @@ _STAGES = frozenset({"dev", "development", "develop", "local", "test", "testing"
 _RUNNERS = frozenset({"pytest", "unittest", "py.test"})
 """What is loaded (`"pytest" in sys.modules`) or called where tests run."""
 _ON = (True, "True", "true")
-_OWN_MACHINE = re.compile(r"://(\w*):(\1|[a-z]{1,12})@(localhost|127\.0\.0\.1)\b", re.IGNORECASE)
+_OWN_MACHINE = re.compile(r"://([\w-]*):(\1|[a-z]{1,12})@(localhost|127\.0\.0\.1)\b", re.IGNORECASE)
 
 
 def on_own_machine(text: str) -> bool:
@@ -38,8 +38,6 @@ _TRIAL = re.compile(
     re.IGNORECASE,
 )
 """What a switch for development or tests is called."""
-_READS = frozenset("get getenv config env bool getboolean get_bool".split())
-"""What gives a setting by its name."""
 _REAL = frozenset({"prod", "production", "live", "staging"})
 
 
@@ -83,12 +81,14 @@ def _asks_trial(fn: Fn, test: Vid, truth: bool) -> bool:
 
 
 def _setting(fn: Fn, value: Value) -> str:
-    """`settings.TESTING`, `app.config["TESTING"]`, `app.config.get("TESTING")`, `os.getenv("TESTING")`, `config("TESTING", cast=bool)`."""
+    """`settings.TESTING`, `app.config["TESTING"]`, `app.config.get("TESTING")`, `os.getenv("TESTING")`; of what other readers are
+    asked for (`_config("TEST_ENV", parser=bool)`), what is written as a setting."""
     if value[0] in ("name", "attr"):
         return str(value[-1]).rpartition(".")[2]
     call = fn.calls[value[1]] if value[0] == "call" else None
     asked = value[2] if value[0] == "item" else call.args[0] if call is not None and call.args else -1
-    return str(fn.const(asked)) if call is None or fn.callee_name(call) in _READS else ""
+    name = str(fn.const(asked))
+    return name if call is None or fn.callee_name(call) in ("get", "getenv") or name.isupper() else ""
 
 
 def develops(project: Project, file: FileFacts, setting: str = "") -> bool:
@@ -142,9 +142,10 @@ def develops_in(project: Project, cls: Cls, setting: str) -> bool:
     return False
 
 
-def in_stage_class(project: Project, fn: Fn, span: Span) -> bool:
-    """Whether a place lies in the body of a class that is named so: `class TestConfig(Config):`."""
-    return any(
+def in_stage_body(project: Project, fn: Fn, span: Span) -> bool:
+    """Whether a place lies in a class or function that is named so: `class TestConfig(Config):`, `def make_test_urls():`."""
+    named = not fn.is_module and not _STAGES.isdisjoint(identifier_words(fn.name))
+    return named or any(
         cls.owner is fn and cls.facts.span.holds(span) and not _STAGES.isdisjoint(identifier_words(cls.name))
         for cls in project.classes.values()
     )

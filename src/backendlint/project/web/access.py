@@ -122,6 +122,11 @@ class Access:
         found = (item for ref in route.idle for item in self.of_ref(ref))
         return tuple(name for role, name in found if role in (AUTHENTICATE, AUTHORIZE))
 
+    @cached_property
+    def usual_limits(self) -> frozenset[str]:
+        """Names of limits that settings give to all routes of a library."""
+        return frozenset(name for role, _, name in self._defaults if role == LIMIT)
+
     def rate_limits(self, route: Route) -> tuple[str, ...]:
         """Names of what limits how often the route can be called."""
         return limits_that_hold(self.project, route, self._of(route).get(LIMIT, ()))
