@@ -32,6 +32,8 @@ from backendlint.api import (
 from .codes import is_code, made_up
 
 HARM = "so everybody who reads the logs has it; log an identifier or a masked value instead."
+PRINTED_TYPES = frozenset({"str", "bytes", "dict", "Mapping", "MutableMapping", "list", "tuple"})
+"""Classes whose objects print all that they hold."""
 TOKENS = frozenset({"headers", "META", "cookies", "COOKIES"})
 """Parts of a request in which whoever is signed in sends what proves it."""
 HELD = "whatever secrets it holds"
@@ -63,7 +65,9 @@ def check(project: Project) -> Iterator[Hit]:
         fn, vid = flow.site.fn, flow.site.vid
         code = is_code(flow)
         is_sure = is_sure or code
-        if not is_sure and (entry_with_secret(fn, vid, flow.site.call) or handed_with_secret(project, fn, vid)):
+        if not is_sure and (
+            entry_with_secret(project, fn, vid, flow.site.call) or handed_with_secret(project, fn, vid)
+        ):
             continue  # surely, below
         if opened is None:
             opened = {name_of_value(site.fn, site.vid) for site in project.taint.sinks("path")}
@@ -197,7 +201,7 @@ def shown(project: Project, fn: Fn, vid: Vid, call: Call) -> str:
     name = object_with_secret(project, fn, vid)
     if name:
         return f"The logged object prints its `{name}`"
-    key = entry_with_secret(fn, vid, call)
+    key = entry_with_secret(project, fn, vid, call)
     if key:
         return f"What is logged holds the `{key}` that is read from it here"
     key = handed_with_secret(project, fn, vid)
@@ -276,10 +280,12 @@ def object_with_secret(project: Project, fn: Fn, vid: Vid) -> str:
     return next((name for part in printed(fn, vid) if (name := secret_field(project, fn, part))), "")
 
 
-def entry_with_secret(fn: Fn, vid: Vid, shown_by: Call) -> str:
+def entry_with_secret(project: Project, fn: Fn, vid: Vid, shown_by: Call) -> str:
     """The secret that the function itself takes out of the mapping that is printed: `answer["access_token"]`; one that a test
-    around the place has found missing is none."""
+    around the place has found missing is none, and nothing is in what is no mapping there."""
     for part in printed(fn, vid, COPIES):
+        if is_missing(fn, fn.untested(part), shown_by):
+            continue
         if fn.facts.values[part][0] not in ("call", "await", "param", "attr", "name", "unpack"):
             continue
         same = {part}
@@ -293,7 +299,9 @@ def entry_with_secret(fn: Fn, vid: Vid, shown_by: Call) -> str:
             if func[0] == "attr" and func[1] in same and func[2] in ("get", "pop") and call.args:
                 keys.append((call.value, fn.const(call.args[0])))
         for taken, key in keys:
-            if isinstance(key, str) and sensitive(key) == "secret" and not is_missing(fn, taken, shown_by):
+            if not isinstance(key, str) or sensitive(key) != "secret" or is_missing(fn, taken, shown_by):
+                continue
+            if not project.taint.is_no_secret(fn, taken, key):
                 return key
     return ""
 
@@ -319,17 +327,26 @@ def secret_entry(project: Project, fn: Fn, vid: Vid) -> str:
 
 
 def is_missing(fn: Fn, vid: Vid, place: Call) -> bool:
-    """Whether a test around the place says that a value is none: `if token is None:`, `if not token:`."""
+    """Whether a test around the place says that a value is none, or no text or mapping: `if token is None:`, `if not token:`,
+    `if isinstance(answer, Refusal):`."""
     return any(denies(fn, test, holds, vid) for test, holds in fn.tests_of(place.block))
 
 
 def denies(fn: Fn, test: Vid, holds: bool, vid: Vid) -> bool:
-    """Whether a test that came out so says that the value is none."""
+    """Whether a test that came out so says that the value is none, or an object of another class."""
     value = fn.unguarded(test)
     if value[0] == "not":
         return denies(fn, value[1], not holds, vid)
     if value[0] == "compare" and len(value[2]) == 2 and fn.const(value[2][1]) is None:
         return denies(fn, value[2][0], holds == (value[1][0] in ("is not", "!=")), vid)
+    if value[0] == "bool":
+        parts = [denies(fn, item, holds, vid) for item in value[2]]
+        return any(parts) if (value[1] == "and") == holds else all(parts)
+    call = fn.calls[value[1]] if holds and value[0] == "call" else None
+    if call is not None and fn.callee_name(call) == "isinstance" and len(call.args) == 2:
+        asked = fn.unguarded(call.args[1])
+        named = asked[0] in ("name", "attr") and str(asked[-1]).rpartition(".")[2] not in PRINTED_TYPES
+        return named and fn.untested(call.args[0]) == vid
     return not holds and fn.untested(test) == vid
 
 

@@ -152,6 +152,7 @@ GOOD = {
     "begins with a word": ("redirect", 'x = request.args["x"]\nif re.match("/[a-z]", x):\n    redirect(x)'),
     "in a constant": ("command", 'x = request.args["x"]\nif x not in ALLOWED:\n    abort(400)\nos.system(x)'),
     "equal": ("command", 'x = request.args["x"]\nif x == "a":\n    os.system(x)'),
+    "ordered among numbers": ("command", 'x = request.json["x"]\nif x <= 0:\n    abort(400)\nos.system(f"seq {x}")'),
     "digits": ("command", 'x = request.args["x"]\nif x.isdigit():\n    os.system(x)'),
     "not digits, return": ("command", 'x = request.args["x"]\nif not x.isalnum():\n    return ""\nos.system(x)'),
     "full match": ("command", 'x = request.args["x"]\nif re.fullmatch("[a-z]+", x):\n    os.system(x)'),
@@ -233,6 +234,8 @@ BAD = {
     ),
     "or": ("command", 'x = request.args["x"]\nif x in ALLOWED or os.name:\n    os.system(x)'),
     "truth": ("command", 'x = request.args["x"]\nif x:\n    os.system(x)'),
+    "length": ("command", 'x = request.args["x"]\nif len(x) > 3:\n    abort(400)\nos.system(x)'),
+    "ordered among texts": ("command", 'x = request.args["x"]\nif x > "a":\n    os.system(x)'),
     "prefix": ("path", 'x = os.path.join("/srv", request.args["x"])\nif x.startswith("/srv"):\n    open(x)'),
     "host check is no shell check": (
         "command",

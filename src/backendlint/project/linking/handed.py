@@ -26,6 +26,7 @@ class Handed(NamedTuple):
 def handed(project: Project, fn: Fn, index: int) -> list[Handed] | None:
     """What the decorators pass for a parameter, nothing where none does; None where that cannot be told."""
     name, position = fn.facts.params[index].name, index
+    from_end = sum(param.kind in ("pos", "any") for param in fn.facts.params) - index
     home = fn.parent or fn
     for vid in reversed(fn.facts.decorators):
         value = home.facts.values[vid]
@@ -40,7 +41,7 @@ def handed(project: Project, fn: Fn, index: int) -> list[Handed] | None:
         if len(calls) != 1:
             return None
         wrapper, call = calls[0]
-        passed = _argument(wrapper, call, name, position)
+        passed = _appended(wrapper, call, from_end) or _argument(wrapper, call, name, position)
         if isinstance(passed, Handed) and wrapper.facts.values[passed.vid][0] != "param":
             return [passed]
         if isinstance(passed, Handed):
@@ -92,6 +93,18 @@ def _argument(wrapper: Fn, call: Call, name: str, position: int) -> Handed | int
         if number == position:
             return Handed(wrapper, vid)
     return position
+
+
+def _appended(wrapper: Fn, call: Call, from_end: int) -> Handed | None:
+    """`args = args + (folder,)` and `f(*args, **kwargs)`: what the wrapper puts behind its own arguments."""
+    for vid in call.args:
+        value = wrapper.facts.values[vid]
+        joined = wrapper.unguarded(value[1]) if value[0] == "star" else value
+        if joined[0] == "binop" and joined[1] == "+":
+            own, more = wrapper.unguarded(joined[2]), wrapper.unguarded(joined[3])
+            if own[0] == "param" and more[0] == "tuple" and 0 < from_end <= len(more[1]):
+                return Handed(wrapper, more[1][-from_end])
+    return None
 
 
 def _stored(fn: Fn, vid: Vid, name: str) -> bool:

@@ -169,9 +169,9 @@ class CallReads:
         )
 
     def _names_its_keys(self, fn: Fn, call: Call, model: CallModel) -> bool:
-        """A dump of a schema's object: its keys are the declared fields, whatever was sent."""
-        base = receiver(fn, call)
-        refs = self.project.refs(fn, base) if model.schema == "serialize" and base >= 0 else ()
+        """A dump of a schema's object, or `asdict(row)`: its keys are the declared fields, whatever was sent."""
+        base = call.args[0] if call.args and fn.callee_name(call) == "asdict" else receiver(fn, call)
+        refs = self.project.refs(fn, base) if base in call.args or (model.schema == "serialize" and base >= 0) else ()
         if refs and all(ref.kind == "libinst" for ref in refs):  # `def save(row: BaseModel)`: one of many schemas
             return True
         classes = [self.project.classes[ref.name] for ref in refs if ref.kind == "inst"]

@@ -15,6 +15,7 @@ from backendlint.project.schema.types import base, family
 from backendlint.project.taint.labels import Path
 from backendlint.project.taint.patterns import cleans, common
 from backendlint.project.taint.uploads import of_part
+from backendlint.project.values.uses import ingredients
 
 if TYPE_CHECKING:
     from backendlint.project.model import Project
@@ -46,6 +47,17 @@ class Declared:
         if not refs or any(ref.kind != "inst" for ref in refs):
             return NOTHING
         return common([self._field(self.project.classes[ref.name], name) for ref in refs])
+
+    def own_data(self, fn: Fn, base: Vid, name: str) -> Vid:
+        """What `RowSerializer(data=rows_of(file))` is given, where no client is seen to send it here; else -1."""
+        value = fn.unguarded(object_root(fn, base)) if name in SENT else ("",)
+        call = fn.calls[value[1]] if value[0] == "call" else None
+        given = call.kwarg("data") if call is not None else -1
+        labels = self.project.taint.labels(fn, given) if given >= 0 else {}
+        if given < 0 or any(origin.what != "param" for origin in labels):
+            return -1
+        parts = [fn.value(vid) for vid in ingredients(fn.facts, (given,))]
+        return -1 if any("request" in str(part[-1]) for part in parts if part[0] in ("attr", "name")) else given
 
     def of_item(self, fn: Fn, base: Vid, key: object, path: Path) -> Kinds:
         """The same for an item of a form's `cleaned_data`, a serializer's `validated_data`, or the item's part at a path."""

@@ -174,6 +174,10 @@ class Taint:
         self._known: dict[int, Given] = {}
         """What a call says about the parameters, by the edge's identity."""
 
+    def is_no_secret(self, fn: Fn, vid: Vid, name: str) -> bool:
+        """Whether a value that is called like a secret is none: an object, a row's key, what is pinned somewhere."""
+        return self.reader.identifiers.covers(fn, vid, name)
+
     @cached_property
     def assignments(self) -> list[tuple[Fn, Call, AttributeModel]]:
         """Assignments that are sinks or may be weak."""

@@ -16,7 +16,7 @@ from backendlint.project.taint.asked import columns_sought, sought_by
 from backendlint.project.taint.instances import are_harmless, classes_asked, otherwise, tell_their_own
 from backendlint.project.taint.paths import RESOLVERS, compared, resolved
 from backendlint.project.taint.patterns import cleans, common, removes
-from backendlint.project.taint.same import asked_by_bool, beginning, element_of, same, stripped
+from backendlint.project.taint.same import asked_by_bool, beginning, element_of, ordered_among_numbers, same, stripped
 from backendlint.project.taint.substitutions import LINES, written_pattern
 from backendlint.project.taint.tried import ends, raises_on, went_well
 from backendlint.project.taint.urls import written_origin
@@ -110,7 +110,8 @@ class Guards:
             return self._excluded(fn, left, right, subject)
         if op in ("==", "!=", "is") and (op != "!=") == truth:
             return self._equal(fn, subject, left, right)
-        return NOTHING
+        numbers = ordered_among_numbers(fn, op, operands)
+        return EVERYTHING if any(self._relation(fn, vid, subject) == EVERYTHING for vid in numbers) else NOTHING
 
     def _equal(self, fn: Fn, subject: Vid, left: Vid, right: Vid) -> Kinds:
         """What is known of the subject where both are the same, tuples element by element."""
@@ -228,8 +229,7 @@ class Guards:
             for vid in arguments(call, guard.arg)
         ):
             return NOTHING
-        found = [removes(text, "") for text in self._patterns(fn, call, guards[0])]
-        return common(found)
+        return common([removes(text, "") for text in self._patterns(fn, call, guards[0])])
 
     def _converts(self, fn: Fn, subject: Vid, call: Call) -> Kinds:
         """`int(text)`, `path.relative_to(base)` or `validate_email(text)` whose result nobody wants."""

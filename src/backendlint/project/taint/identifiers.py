@@ -21,6 +21,7 @@ _ROWS = frozenset({"token", "secret", "credential", "password", "key"})
 _SETS = frozenset({"builtins.set", "builtins.frozenset"})
 _SEQUENCES = _SETS | {"builtins.list", "builtins.tuple"}
 _ACCOUNT = ("account", "number")
+_PINNED = frozenset({"pinned", "pinnable", "pinning", "pinnings", "unpin", "unpinned"})
 _CLOUD = frozenset({"aws", "boto", "botocore", "aioboto", "gcp", "azure"})
 _NUMBERS = frozenset({"builtins.int", "builtins.float"})
 _TEXT_TYPES = (("name", "builtins.str"), ("name", "builtins.bytes"))
@@ -99,6 +100,8 @@ class Identifiers:
         if self._is_word(fn, vid, name) or self._is_answer(fn, vid) or self._is_flag(fn, vid, name):
             return True
         parts = identifier_words(name)
+        if parts == ("pin",):
+            return self.pins
         if parts[-2:] == _ACCOUNT:
             return self._is_cloud(fn)
         if parts[-1].removesuffix("s") not in _ROWS:
@@ -117,6 +120,14 @@ class Identifiers:
         value = fn.facts.values[vid]
         owners = self.project.refs(fn, value[1]) if value[0] == "attr" and len(parts) == 1 else ()
         return "".join(parts[:-1]) in self._keyed or any(ref.name in self._keyed for ref in owners)
+
+    @cached_property
+    def pins(self) -> bool:
+        """Whether the project fixes things in their places, which it calls `pinned`: there a `pin` is no code."""
+        names = [name for fn in self.project.all_functions() for name in (fn.name, *(p.name for p in fn.facts.params))]
+        for cls in self.project.classes.values():
+            names += [cls.name, *cls.facts.attributes, *cls.facts.annotations]
+        return any(not _PINNED.isdisjoint(identifier_words(name)) for name in set(names))
 
     def in_address(self, name: str) -> bool:
         """Whether rows are known by a field of that name, which everybody sees in the addresses of their pages."""

@@ -436,6 +436,8 @@ class Reader:
         for ref in refs:
             found = self._attribute_source(fn, vid, ref, name, path)
             if found is not None:
+                own = self.declared.own_data(fn, base, name) if found else -1
+                found = self.read(fn, own, path) if own >= 0 else found
                 return self.named(found, fn, vid, name) if not path else found
         for ref in refs:
             if ref.kind == "inst":

@@ -22,6 +22,12 @@ def asked_by_bool(fn: Fn, value: Value) -> Vid:
     return call.args[0] if call is not None and plain else -1
 
 
+def ordered_among_numbers(fn: Fn, op: str, sides: tuple[Vid, ...]) -> list[Vid]:
+    """`days` of `days <= 0`: the comparison came out at all, and no text is ordered among numbers."""
+    others = [vid for vid in sides if type(fn.const(vid)) not in (int, float)]
+    return others if op in ("<", "<=", ">", ">=") and len(others) < len(sides) else []
+
+
 def same(fn: Fn, left: Vid, right: Vid, depth: int = 5) -> bool:
     """`request.args.get("next")`, `form.url.data`, `parts.path`."""
     left, right = stripped(fn, left), stripped(fn, right)

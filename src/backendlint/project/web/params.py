@@ -107,9 +107,11 @@ class Params:
             return False
         if self._is_row(fn, index):
             return True
+        passed = self.handed(fn, index)
+        if passed:
+            return True
         if param.default < 0 and any(route.app is None or UNKNOWN in route.path for route in routes):
             return False
-        passed = self.handed(fn, index)
         unfilled = passed == [] and param.default < 0 and bool(fn.facts.decorators)  # the path has another name for it
         return passed is not None and not unfilled
 
