@@ -169,8 +169,8 @@ def test_columns_count_characters() -> None:
 
 
 def test_classes_list_fields_and_methods() -> None:
-    cls = facts("class A(B, metaclass=M):\n    x: int = 1\n    y = 2\n    def m(self): pass\n").classes["A"]
-    assert set(cls.attributes) == {"x", "y"}
+    cls = facts("class A(B, metaclass=M):\n    x: int = 1\n    y, z = 2, 3\n    def m(self): pass\n").classes["A"]
+    assert set(cls.attributes) == {"x", "y", "z"}
     assert set(cls.annotations) == {"x"}
     assert set(cls.methods) == {"m"}
     assert [name for name, _ in cls.keywords] == ["metaclass"]

@@ -3,13 +3,19 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import replace
 
-from backendlint.api import Fn, Hit, Project, Vid, WeakUse, flow_hits, for_development, weak_hits, weak_uses
+from backendlint.api import Fn, Hit, Project, Vid, WeakUse, flow_hits, for_development, operands, weak_hits, weak_uses
 
 HARM = "so whoever sends it runs code here; use JSON or `yaml.safe_load` and validate the result."
 ANSWERED = "so whoever runs that service, or gets between, runs code here; use JSON or `yaml.safe_load`, or check a signature first."
 ACCEPTED = ("CELERY_ACCEPT_CONTENT", "ACCEPT_CONTENT", "accept_content")
 """The settings that say which messages workers of Celery read."""
 PICKLED = frozenset({"pickle", "application/x-python-serialize"})
+SHARED = (
+    "and this comes out of a store that others can write to as well; use JSON, or sign the bytes and check that first."
+)
+STORES = frozenset({"cache-read", "http", "cloud"})
+"""Effects of reading what lies elsewhere: caches, and stores that are asked over the network."""
+PASSES = ("guard", "await", "item", "attr", "bool", "phi", "conv", "enter")
 LIMITED = "yaml.FullLoader"
 DEPTH = 4
 BESIDE = frozenset({"__file__", "root_path", "BASE_DIR"})
@@ -25,10 +31,15 @@ def check(project: Project) -> Iterator[Hit]:
         if hit.location not in reported:
             reported.add(hit.location)
             yield hit
-    uses = (use for use in weak_uses(project, ("deserialize",)) if reads_own(project, use) or makes_data(project, use))
-    own = {use.fn.location(use.call.span) for use in uses}
+    uses = list(weak_uses(project, ("deserialize",)))
+    own = {use.fn.location(use.call.span) for use in uses if reads_own(project, use) or makes_data(project, use)}
+    shared = {use.fn.location(use.call.span) for use in uses if out_of_store(project, use)} - own
     for hit in weak_hits(project, ("deserialize",), HELP):
-        if hit.location not in reported:
+        if hit.location in shared - reported:
+            yield replace(
+                hit, message=f"{hit.message.partition(';')[0]}, {SHARED}", profile="default", confidence="medium"
+            )
+        elif hit.location not in reported:
             yield replace(hit, profile="strict", severity="note") if hit.location in own else hit
     yield from pickled_jobs(project)
 
@@ -61,6 +72,27 @@ def makes_data(project: Project, use: WeakUse) -> bool:
     """`yaml.FullLoader`, which since PyYAML 5.4 makes plain data and tuples: what is not from outside does no harm there."""
     given = [vid for key, vid in use.call.kwargs if key == "Loader"] + list(use.call.args[1:2])
     return any(ref.name == LIMITED for vid in given for ref in project.refs(use.fn, vid))
+
+
+def out_of_store(project: Project, use: WeakUse) -> bool:
+    """`pickle.loads(cache.get(key))`, also of another form of the bytes, and of what a function of the project fetches."""
+    fn, todo, seen = use.fn, list(use.call.args[:1]), set[Vid]()
+    while todo:
+        vid = todo.pop()
+        if vid < 0 or vid in seen:
+            continue
+        seen.add(vid)
+        value = fn.value(vid)
+        call = fn.calls[value[1]] if value[0] == "call" else None
+        if call is None:
+            todo += operands(value) if value[0] in PASSES else ()
+        elif not STORES.isdisjoint(project.effects.call_effects(fn, call)):
+            return True
+        else:
+            func = fn.value(call.func)
+            todo += [func[1]] if func[0] == "attr" and fn.callee_name(call) == "read" else []
+            todo += call.args if any(model.propagates is not None for model in project.models(fn, call)) else ()
+    return False
 
 
 def reads_own(project: Project, use: WeakUse) -> bool:

@@ -22,6 +22,7 @@ from backendlint.api import (
     functions_in,
     object_root,
     of_all_modules,
+    request_reads,
     variable,
 )
 
@@ -45,6 +46,14 @@ OPEN = (
 )
 
 
+HOOK = re.compile(r"web_?hooks?", re.IGNORECASE)
+BODIES = frozenset({"body", "data", "POST", "get_json", "json", "form"})
+FORGED = (
+    "asks for no CSRF token, and for no signature either: anybody can send it events and have them written down; verify a "
+    "signature of the body (`hmac.compare_digest`)."
+)
+
+
 def check(project: Project, hit: Hit) -> Iterator[Hit]:
     if hit.message.startswith(FORM):
         yield from form(project, hit)
@@ -65,8 +74,20 @@ def check(project: Project, hit: Hit) -> Iterator[Hit]:
         yield replace(hit, profile="default")
     elif any(HEADER not in seen for seen in asked):
         name = hit.message.partition("`")[2].partition("`")[0] if hit.message.startswith("`") else ""
-        message = f"`{name}` {OPEN}" if name else f"This route {OPEN}"
-        yield replace(hit, message=message, profile="strict", confidence="low")
+        hooks = [is_hook(project, fn, route) and not seen for (fn, route), seen in zip(views, asked, strict=True)]
+        message = f"`{name}`" if name else "This route"
+        if all(hooks):
+            yield replace(hit, message=f"{message} {FORGED}", profile="default", confidence="medium")
+        else:
+            yield replace(hit, message=f"{message} {OPEN}", profile="strict", confidence="low")
+
+
+def is_hook(project: Project, fn: Fn, route: Route | None) -> bool:
+    """`vendor_webhook(request)`, which writes what a body says that anybody may have sent."""
+    named = HOOK.search(fn.name) or (route is not None and HOOK.search(route.path))
+    guarded = route is not None and project.access.authentication(route)
+    reads = any(read.name in BODIES for item, _ in project.graph.below(fn, 2) for read in request_reads(project, item))
+    return bool(named) and not guarded and reads and project.effects.has(fn, "db-write", "commit", "mail")
 
 
 def by_header_alone(project: Project) -> bool:

@@ -151,7 +151,12 @@ class Definitions(Expressions):
 
 def _target_names(statement: ast.stmt) -> list[str]:
     if isinstance(statement, ast.Assign):
-        return [target.id for target in statement.targets if isinstance(target, ast.Name)]
+        targets = [
+            part
+            for target in statement.targets
+            for part in (target.elts if isinstance(target, ast.Tuple) else [target])
+        ]
+        return [target.id for target in targets if isinstance(target, ast.Name)]
     if isinstance(statement, ast.AnnAssign) and isinstance(statement.target, ast.Name):
         return [statement.target.id]
     return []

@@ -128,11 +128,9 @@ class Mapped:
                     yield own[0] if own else None
 
     def answering_all(self) -> Iterator[Fn]:
-        """Functions that are given every exception and do not ask which (`process_exception`, what `EXCEPTION_HANDLER` names)."""
-        named = [fn for fn in self.set_for_all() if fn is not None]
-        for fn in (*named, *(fn for fn in self._middlewares if fn.name == _GIVEN)):
-            if not any(fn.facts.values[call.func] == ("name", "builtins.isinstance") for call in fn.calls):
-                yield fn
+        """Functions that are given every exception (`process_exception`, what `EXCEPTION_HANDLER` names)."""
+        yield from (fn for fn in self.set_for_all() if fn is not None)
+        yield from (fn for fn in self._middlewares if fn.name == _GIVEN)
 
     def caught(self, fn: Fn) -> Iterator[str]:
         """Classes that the function's handlers catch for good."""

@@ -58,7 +58,8 @@ class OpenText(NamedTuple):
     part: str
     """The part's name, or ""."""
     value: bool = False
-    """True where an open part stands for a value, which could be bound: between quotes, or after a comparison."""
+    """True where an open part stands for a value, which could be bound: between quotes, or after a comparison; of a shell's text,
+    where it is what the function is called with."""
 
 
 def open_texts(project: Project, kinds: Collection[str], finder: Finder) -> Iterator[OpenText]:
@@ -70,7 +71,7 @@ def open_texts(project: Project, kinds: Collection[str], finder: Finder) -> Iter
             location = fn.location(span)
             if part is not None and location not in seen:
                 seen.add(location)
-                value = site.kind == "sql" and finder.valued(fn, vid, site.kind)
+                value = finder.valued(fn, vid, site.kind) if site.kind == "sql" else finder.takes(fn, vid, site.kind)
                 yield OpenText(site, fn, location, part, value)
 
 
@@ -136,6 +137,16 @@ class Finder:
             if not (quoted or (follows and self._names_value(fn, part))):
                 continue
             if not texts[number] and not self._is_key(fn, part) and not self._closed(fn, part, kind, DEPTH - 2):
+                return True
+        return False
+
+    def takes(self, fn: Fn, vid: Vid, kind: str) -> bool:
+        """Whether an open part of a command is a text that the function is called with, and no path or number."""
+        pieces = [part for part in self._pieces(fn, vid, DEPTH) if fn.unguarded(part)[0] == "param"]
+        for part in pieces if kind == "command" else ():
+            refs = self.project.refs(fn, part)
+            texts = bool(refs) and all(ref.name == "builtins.str" for ref in refs)
+            if texts and not self._closed(fn, part, kind, DEPTH - 2):
                 return True
         return False
 
@@ -325,6 +336,16 @@ class Finder:
             return (declared or bool(stores)) and all(self._closed(item, vid, kind, depth - 2) for item, vid in stores)
         return bool(refs) and all(ref.kind in ("class", "module", "lib") for ref in refs)
 
+    def _is_table(self, fn: Fn, func: Value) -> bool:
+        """`RANGES.get` of a dict that is written down with constants."""
+        owner = str(func[1]).rpartition(".")[0] if func[0] == "name" else ""
+        target = self.project.modules.resolve(owner, fn.file.module) if owner else None
+        if target is None or target.kind != "variable" or target.file is None or target.vid < 0 or target.rest:
+            return False
+        home = self.project.module_function(target.file)
+        value = home.unguarded(target.vid)
+        return value[0] == "dict" and all(key >= 0 and home.const(item) is not ... for key, item in value[1])
+
     def _closed_call(self, fn: Fn, call: Call, kind: str, depth: int) -> bool:
         func = fn.facts.values[call.func]
         for model in self.project.models(fn, call):
@@ -338,6 +359,8 @@ class Finder:
         if name == "replace" and kind == "sql" and call.args and fn.const(call.args[0]) == "'":
             return True
         targets = self.project.targets(fn, call)
+        if name == "get" and call.args and self._is_table(fn, func):
+            return all(self._closed(fn, item, kind, depth - 1) for item in call.args[1:])  # whichever entry it is
         if func[0] == "name" and not targets:
             target = self.project.modules.resolve(str(func[1]), fn.file.module)
             if target.kind == "variable" and target.vid < 0:

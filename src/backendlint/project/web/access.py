@@ -239,6 +239,10 @@ class Access:
             if _OPTIONAL_NAME.search(fn.name):
                 return frozenset()
             found = {*self._direct(fn), *(role for role, _ in _by_name(fn.name))}
+            if fn.parent is not None and _LIMIT_NAME.search(
+                fn.parent.name
+            ):  # `rate_limit("login", 5)` gives what counts
+                found.add(LIMIT)
             for nested in self._nested(fn):
                 found.update(self.of_function(nested, depth))
                 found.update(role for ref in nested.decorators for role, _ in self.of_ref(ref))
