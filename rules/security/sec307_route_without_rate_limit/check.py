@@ -9,6 +9,7 @@ from backendlint.api import (
     Cls,
     Fn,
     Hit,
+    Location,
     Profile,
     Project,
     Route,
@@ -60,6 +61,7 @@ CHECKS_SIGNED = "check_token"
 """A method of Django's makers of signed tokens, and of those that are made after them."""
 LINKED = frozenset({"token", "reset_token", "invitation", "invitation_token", "invite_token"})
 """What a link in a mail has in it."""
+VERBS = frozenset({"post", "put"})
 IN_HEADER = frozenset({"HTTP_AUTHORIZATION", "Authorization"})
 
 
@@ -85,7 +87,7 @@ def check(project: Project) -> Iterator[Hit]:
             known = route.handler is not None or bool(route.entry.handlers)  # else nobody knows what answers
             known = known and not by_unknown_view(project, route) and not is_slowed(project, route)
             profile: Profile = "default" if guessed and known else "strict"
-            yield Hit(f"{route.label} {message}", route.place, function=route.function, profile=profile)
+            yield Hit(f"{route.label} {message}", told_at(route), function=route.function, profile=profile)
             continue
         if route.handler is None or project.access.authentication(route):
             continue
@@ -99,6 +101,13 @@ def check(project: Project) -> Iterator[Hit]:
                 related=(Step(example.place, f"{example.label} is limited"),),
                 function=route.function,
             )
+
+
+def told_at(route: Route) -> Location:
+    """A class of views names its limits for all of its methods."""
+    fn = route.handler
+    by_class = fn is not None and route.cls is fn.cls is not None and fn.name in VERBS
+    return route.cls.header if by_class and route.cls is not None else route.place
 
 
 def harm(project: Project, route: Route) -> str:
