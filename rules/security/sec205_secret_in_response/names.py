@@ -10,7 +10,7 @@ ISSUING = re.compile(
     re.IGNORECASE,
 )
 STORED = re.compile(
-    r"(hashed_?password|password_?(hash|digest)|secret_?(key|hash)|private_?key|(webhook|signing)_?secret|(reset|session|refresh|access|api|verification|invite)_?token_?hash|(totp|otp|mfa|2fa)_?secret)$",
+    r"(hashed_?password|(password|passcode|pin)_?(hash|digest)|secret_?(key|hash)|private_?key|(webhook|signing)_?secret|(reset|session|refresh|access|api|verification|invite)_?token_?hash|(totp|otp|mfa|2fa)_?secret)$",
     re.IGNORECASE,
 )
-PASSWORD_HASH = re.compile(r"(hashed_?password|password_?(hash|digest)|secret_?hash)$", re.IGNORECASE)
+PASSWORD_HASH = re.compile(r"(hashed_?password|(password|passcode|pin)_?(hash|digest)|secret_?hash)$", re.IGNORECASE)

@@ -31,6 +31,7 @@ LOCAL = re.compile(
 CLEAR = ("http", "ftp")
 SCHEMES = frozenset({"ftp", "telnet", "ldap", "imap", "pop3", "smtp"})
 CARD = ("card", "number")
+SHORTEST_CARD = 15
 ACCOUNT = ("account", "number")
 BANK = frozenset("bank routing iban bic swift payout payouts payee beneficiary holder branch ifsc sort debit".split())
 """Words of what is kept of an account at a bank."""
@@ -57,7 +58,7 @@ KEPT = re.compile(
 )
 """Secrets that have to be read again, and that outlast whoever copies the database; tokens are short-lived as often."""
 CRYPTO = re.compile(r"crypt|fernet|cipher|vault", re.IGNORECASE)
-HASHED = re.compile(r"hash|digest|encrypt|last_?(four|4)|cipher|_enc$", re.IGNORECASE)
+HASHED = re.compile(r"hash|digest|sha\d|encrypt|last_?(four|4)|cipher|_enc$", re.IGNORECASE)
 
 
 def check(project: Project) -> Iterator[Hit]:
@@ -113,13 +114,21 @@ def columns(project: Project) -> Iterator[Hit]:
                 continue
             if identifier_words(name)[-2:] == CARD and not OTHER_CARDS.isdisjoint(identifier_words(cls.name)):
                 continue
-            if not is_plain_text(project, cls, cls.owner.facts.calls[value[1]]):
+            call = cls.owner.facts.calls[value[1]]
+            if not is_plain_text(project, cls, call) or (identifier_words(name)[-2:] == CARD and holds_none(cls, call)):
                 continue
             span = cls.facts.field_spans.get(name) or cls.owner.facts.span_of(vid)
             hit = _told(name, kind, cls.owner.location(span), (cls.name, *cls.facts.attributes))
             told = kind == "secret" and hit.profile is None
             encrypts = told and (_encrypts(project, cls.path) or _is_encrypted(project, name))
             yield _advice(hit) if encrypts else hit
+
+
+def holds_none(cls: Cls, call: Call) -> bool:
+    """Whether a column for the number of a card is too short for one that pays, or is what its holder is known by."""
+    length = cls.owner.const(call.kwarg("max_length"))
+    short = isinstance(length, int) and length < SHORTEST_CARD
+    return short or cls.owner.const(call.kwarg("unique")) is True
 
 
 def ddl_columns(project: Project) -> Iterator[Hit]:
@@ -176,11 +185,17 @@ def _told(name: str, kind: str, place: Location, beside: Sequence[str]) -> Hit:
         place,
     )
     sure = (
-        KEPT.search(name) is not None
+        KEPT.search(name) is not None or is_bare_beside_hashed(name, beside)
         if kind == "secret"
         else is_of_bank(name, beside) and is_of_person(name, beside) and identifier_words(name)[-2:] not in BIRTH
     )
     return hit if sure else _advice(hit)
+
+
+def is_bare_beside_hashed(name: str, beside: Sequence[str]) -> bool:
+    """`door_token` beside `calendar_token_sha256`: of the same kind, and somebody knew how to keep one."""
+    last = identifier_words(name)[-1]
+    return last == "token" and any(HASHED.search(other) and last in identifier_words(other) for other in beside)
 
 
 def _advice(hit: Hit) -> Hit:
