@@ -38,7 +38,7 @@ def passes_caller(project: Project, route: Route, fn: Fn, certain: bool) -> bool
         caller = any(
             side[0] in ("param", "attr", "item", "call", "name")
             and not (side[0] == "param" and fn.facts.params[side[1]].name in names)
-            and _names_caller(project, fn, side)
+            and _names_caller(project, route, fn, side)
             for side in passed
         )
         if by_id and caller and (not certain or READING.search(fn.callee_name(call))):
@@ -46,7 +46,7 @@ def passes_caller(project: Project, route: Route, fn: Fn, certain: bool) -> bool
     return False
 
 
-def _names_caller(project: Project, fn: Fn, side: Value) -> bool:
+def _names_caller(project: Project, route: Route, fn: Fn, side: Value) -> bool:
     """A parameter, an attribute or a helper that says who calls (`current_account_id()`), or what a guard notes of that."""
     if side[0] == "name":
         owner, _, name = str(side[1]).rpartition(".")
@@ -57,7 +57,8 @@ def _names_caller(project: Project, fn: Fn, side: Value) -> bool:
         told = base[0] == "param" and bool(OWNER.fullmatch(fn.facts.params[base[1]].name))
         return told or bool(OWNER.fullmatch(fn.callee_name(fn.calls[side[1]])))
     while side[0] in ("attr", "item", "guard"):
-        if side[0] == "attr" and (OWNER.fullmatch(str(side[2])) or _is_auth(fn, side)):
+        told = side[0] == "attr" and (OWNER.fullmatch(str(side[2])) or _is_auth(fn, side))
+        if told or _is_behind_user(project, route, fn, side):
             return True
         side = fn.facts.values[side[1]]
     return side[0] == "param" and bool(OWNER.fullmatch(fn.facts.params[side[1]].name))
@@ -95,11 +96,21 @@ def _identities(project: Project, route: Route, fn: Fn) -> set[Vid]:
             name = name if "current_user" in str(value[1]) or ".user" in str(value[1]) else ""
         elif value[0] == "attr" and value[2] in ("user", "current_user"):
             name = str(value[2])
-        elif _is_auth(fn, value):
+        elif _is_auth(fn, value) or _is_behind_user(project, route, fn, value):
             found.add(vid)
         if name and name not in names and OWNER.fullmatch(name):
             found.add(vid)
     return found
+
+
+def _is_behind_user(project: Project, route: Route, fn: Fn, value: Value) -> bool:
+    """`self.skipper` of a view, a property that looks up who is behind `self.request.user`."""
+    own = route.cls is not None and value[0] == "attr" and fn.cls is not None and fn.value(value[1]) == ("param", 0)
+    method = project.method(route.cls, str(value[2])) if own and route.cls is not None else None
+    if method is None or method.kind != "property":
+        return False
+    users = (method.value(method.value(vid)[1]) for vid in method.made_by("attr") if method.value(vid)[2] == "user")
+    return any(base[0] == "attr" and base[2] == "request" for base in users)
 
 
 def compares_identity(project: Project, route: Route, handler: Fn) -> bool:
