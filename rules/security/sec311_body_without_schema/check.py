@@ -26,6 +26,7 @@ from .validation import validated
 CHANGING = {"POST", "PUT", "PATCH", "DELETE"}
 HOOK = re.compile(r"hooks?\b|events?$|events?[-_]?api|callback|notif|^/_?internal/", re.IGNORECASE)
 """Another service decides what it sends there."""
+WEB_HOOK = re.compile(r"web[-_]?hooks?\b", re.IGNORECASE)
 SIGNED = re.compile(r"signature|hmac", re.IGNORECASE)
 """Calls that look at who has signed the body."""
 FORMS = ("the body (`form`)", "the body (`POST`)")
@@ -75,12 +76,19 @@ def loose_routes(project: Project, bodies: frozenset[str]) -> Iterator[Hit]:
             profile="strict"
             if what in FORMS
             or for_development(fn.path)
-            or HOOK.search(route.path)
+            or (HOOK.search(route.path) and knows_sender(project, route, fn))
             or any(SIGNED.search(fn.callee_name(call)) for call in fn.calls)
             or refuses(project, fn, start, field)
             or (not field and (only_asked_for(project, fn, start) or asked_first(fn, start)))
             else "default",
         )
+
+
+def knows_sender(project: Project, route: Route, fn: Fn) -> bool:
+    """What comes from a service that is known has that service's form; not what a web hook takes from anybody."""
+    if WEB_HOOK.search(route.path) is None:
+        return True
+    return bool(project.credentials.of(fn)) or bool(project.access.authentication(route))
 
 
 def only_asked_for(project: Project, fn: Fn, start: Vid) -> bool:
