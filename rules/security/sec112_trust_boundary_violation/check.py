@@ -51,6 +51,7 @@ def check(project: Project) -> Iterator[Hit]:
             continue
         hit = flow_hit(project, flow, HARM)
         told = is_authority(project, flow) and not for_development(flow.site.fn.path)  # a mock signs in whom one likes
+        told = told and flow.site.fn.unguarded(flow.site.vid)[0] != "dict"  # what a form says, kept for the next page
         yield hit if told else replace(hit, profile="strict")
     yield from kept(project)
 

@@ -77,6 +77,8 @@ def fast_hash(project: Project, site: Site) -> str:
         return ""
     if hashed_again(project, site) or any(keyed(site.fn, vid) for vid in site.call.args):
         return ""
+    if is_sent(project, site.fn, site.call.value):
+        return ""  # another service says how its passwords are hashed, and nothing is stored here
     if hashes(project, site.fn):
         return ""  # an old hash, after whose check a better one takes its place; or what the better one is given
     for vid in site.call.args:
@@ -85,6 +87,18 @@ def fast_hash(project: Project, site: Site) -> str:
     if stored_as_password(project, site) and not shortened(site):
         return f"hashes a password with a fast hash, {GUESSED}"
     return ""
+
+
+def is_sent(project: Project, fn: Fn, vid: Vid, depth: int = 2) -> bool:
+    """Whether a value goes into a request to another service, here or where callers take it."""
+    for call in fn.calls:
+        asks = any("http" in model.effect for model in project.models(fn, call))
+        if asks and vid in ingredients(fn.facts, call.passed):
+            return True
+    if depth == 0 or vid not in ingredients(fn.facts, fn.returned):
+        return False
+    edges = (edge for edge in project.graph.callers(fn) if edge.kind == "call" and edge.call is not None)
+    return any(is_sent(project, edge.caller, edge.call.value, depth - 1) for edge in edges if edge.call is not None)
 
 
 def keyed(fn: Fn, vid: Vid) -> bool:
