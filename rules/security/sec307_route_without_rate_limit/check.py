@@ -248,7 +248,7 @@ def takes_signed(project: Project, route: Route) -> bool:
     """Whether it goes by a signed text, which nobody guesses, and compares no password."""
     if route.handler is None:  # a library's view, which takes what was in a mail
         return FORGOTTEN.search(route.path) is not None and CONFIRMS.search(route.path) is not None
-    if FORGOTTEN.search(route.path) and reads_token(project, route.handler):
+    if FORGOTTEN.search(route.path) and (reads_token(project, route.handler) or is_given_token(route.handler)):
         return True
     if sends(project, route):
         return False  # whoever has no token yet has one sent
@@ -311,6 +311,12 @@ def reads_token(project: Project, fn: Fn) -> bool:
         if asked and any(origin.what == "request" for origin in project.taint.labels(fn, call.value)):
             return True
     return False
+
+
+def is_given_token(fn: Fn) -> bool:
+    """`body.invitation` of what the handler is given."""
+    given = (fn.value(vid) for vid in fn.made_by("attr"))
+    return any(value[2] in LINKED and fn.unguarded(value[1])[0] == "param" for value in given)
 
 
 def names_token(fn: Fn) -> bool:
