@@ -71,13 +71,13 @@ def all_over(hit: Hit, others: str) -> str:
 
 def hits(project: Project, only_there: tuple[str, ...], as_header: frozenset[str]) -> Iterator[tuple[Hit, str]]:
     """Each place, with the name of the secret."""
-    known = set()
+    known: set[Location] = set()
     doubtful = []
     for flow in place_flows(project, ("url",), ("secret",)):
         if is_address(flow):
             continue
         hit = flow_hit(project, flow, HARM)
-        hit = replace(hit, location=put_in(hit) or hit.location)
+        hit = replace(hit, location=put_in(hit) or listed_in(flow) or hit.location)
         name = flow.source.path[0] if flow.source.path else ""
         if identifier_words(name)[:1] == ("url",):
             continue  # `url_token`: made to stand there
@@ -90,7 +90,7 @@ def hits(project: Project, only_there: tuple[str, ...], as_header: frozenset[str
         if meant or for_developers(flow.site.fn.path):
             hit = replace(hit, profile="strict")
         if flow.weak or evident(project, flow):
-            known.add(hit.location)
+            known |= {hit.location, flow.location}
             yield hit, name
         else:
             doubtful.append((replace(hit, profile="strict", confidence="low"), name))
@@ -113,6 +113,13 @@ def put_in(hit: Hit) -> Location | None:
     """Where the secret is put into the text that the URL is made of, in the file that asks: there it can be left out."""
     built = (step.location for step in hit.flow if step.message == PUT_IN)
     return next((place for place in built if place.path == hit.location.path), None)
+
+
+def listed_in(flow: Flow) -> Location | None:
+    """The same where the call itself lists the parameters: `get(url, params={"key": KEY})`."""
+    fn, vid = flow.site.fn, flow.site.vid
+    listed = not flow.chain and fn.value(vid)[0] == "dict" and flow.site.call.span.holds(fn.facts.span_of(vid))
+    return fn.place(vid) if listed else None
 
 
 Named = tuple[Fn, Call, str, Location]
