@@ -40,6 +40,8 @@ LOOKS_UP = frozenset({"get", "pop", "setdefault", "getlist", "get_cookie", "set_
 SETTINGS = frozenset({"settings", "config", "conf"})
 WORDS = re.compile(r"[a-z]+([ _-][a-z]+)*", re.IGNORECASE)
 ADDRESSES = frozenset({"base_url", "api_base", "endpoint", "azure_endpoint", "server_url", "host", "url"})
+SAME_TWICE = re.compile(r"://([\w-]+):\1@[\w-]+(?=[:/]|$)")
+"""`postgres:postgres@db`: a container beside it, with the user's name as the password."""
 OWN_MACHINE = ("localhost", "127.0.0.1")
 HOW = {"compared": "is compared with", "argument": "is passed", "default": "defaults to", "fallback": "falls back to"}
 
@@ -152,13 +154,13 @@ def is_beside_own_machine(literal: NamedLiteral) -> bool:
 
 
 def is_local(project: Project, found: Shaped) -> bool:
-    """A test's key, by its file, its function or the class of settings, a database of the developer's own machine, or a URL in
-    a longer text that shows how to write one."""
+    """A test's key, by its file, its function or the class of settings, a database of the developer's own machine or of a container
+    beside it, or a URL in a longer text that shows how to write one."""
     trial = for_development(found.fn.path) or in_stage_body(project, found.fn, found.fn.facts.span_of(found.vid))
     if found.what != "A URL with a password":
         return found.what == "A private key" and trial
     longer = any(char.isspace() for char in found.text.strip())
-    return longer or trial or on_own_machine(found.text)
+    return longer or trial or on_own_machine(found.text) or SAME_TWICE.search(found.text) is not None
 
 
 def shown_as_examples(fn: Fn) -> set[int]:

@@ -64,7 +64,7 @@ def check(project: Project) -> Iterator[Hit]:
     for flow in project.taint.flows(("response", "xss", "page"), ("exception",)):
         place = inherited(project, flow) or flow.location
         known = places.get(place)
-        if known is None or rank(project, flow) > rank(project, known):
+        if known is None or sureness(project, flow) > sureness(project, known):
             places[place] = flow
     found: list[tuple[Flow, Hit]] = []
     for place, flow in places.items():
@@ -94,6 +94,11 @@ def check(project: Project) -> Iterator[Hit]:
         yield from told_once(habit, everywhere, severity=None)
     yield from weak_hits(project, ("debug",), DEBUG, is_switched)
     yield from debug_settings(project)
+
+
+def sureness(project: Project, flow: Flow) -> tuple[int, bool]:
+    """How much is told, and whether it is known to get there."""
+    return rank(project, flow), not flow.weak
 
 
 def told_apart(found: list[tuple[Flow, Hit]]) -> tuple[list[tuple[Flow, Hit]], list[Hit]]:
