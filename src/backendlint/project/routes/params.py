@@ -32,6 +32,7 @@ _TEXTS = frozenset(
         "builtins.object",
     }
 )
+_ENUMS = frozenset({"Enum", "StrEnum"})
 _ROLES = frozenset({"schema", "serializer", "form"})
 _ORIGINS = ("path", "query", "body", "header", "cookie", "form", "file")
 
@@ -133,11 +134,17 @@ def is_frameworks_own(project: Project, cls: Cls) -> bool:
     )
 
 
+def is_enumeration(project: Project, cls: Cls) -> bool:
+    """Also one over a base that lies outside of the project and is called so."""
+    bases = project.hierarchy.library_bases(cls)
+    return project.hierarchy.is_a(cls, "enum.Enum") or any(base.rpartition(".")[2] in _ENUMS for base in bases)
+
+
 def _kind(project: Project, ref: Ref) -> str:
     """Where the framework takes a parameter of this type from; "" for objects that it supplies itself."""
     if ref.kind == "inst":
         cls = project.classes[ref.name]
-        if project.hierarchy.is_a(cls, "enum.Enum"):
+        if is_enumeration(project, cls):
             return "query"
         return "" if is_frameworks_own(project, cls) else "body"
     if ref.kind != "libinst":
@@ -232,7 +239,7 @@ def type_kind(project: Project, ref: Ref) -> str:
     """int, uuid, enum ... or "" for types that may hold any text."""
     if ref.kind == "inst":
         cls = project.classes[ref.name]
-        if project.hierarchy.is_a(cls, "enum.Enum"):
+        if is_enumeration(project, cls):
             return "enum"
         return "model" if project.hierarchy.role(cls) in _ROLES else ""
     if ref.kind != "libinst":
