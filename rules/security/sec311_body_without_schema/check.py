@@ -88,6 +88,9 @@ def knows_sender(project: Project, route: Route, fn: Fn) -> bool:
     """What comes from a service that is known has that service's form; not what a web hook takes from anybody."""
     if WEB_HOOK.search(route.path) is None:
         return True
+    read = (str(fn.value(vid)[-1]).rpartition(".")[2] for vid in (*fn.made_by("attr"), *fn.made_by("name")))
+    if not {"META", "headers"}.isdisjoint(read):
+        return True  # some header says which hook it is
     return bool(project.credentials.of(fn)) or bool(project.access.authentication(route))
 
 
