@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import gc
+import io
 import pickle
 import signal
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from backendlint import digests
 from backendlint.discover import SourceFile
+from backendlint.facts import model
 from backendlint.facts.model import Block, FileFacts, FunctionFacts, Span
 from backendlint.limits import OutOfTimeError, in_main_thread, time_limit
 
@@ -58,13 +60,29 @@ def read_one(task: Task, seconds: float) -> Outcome:
     digest = digests.digest(data)
     try:
         with time_limit(seconds):
-            return Outcome(path, digest, pickle.dumps(_facts(task, data), 5))
+            return Outcome(path, digest, _pickled(_facts(task, data)))
     except OutOfTimeError:
         return Outcome(path, digest, b"", ("file-timeout", f"{path} was given up after {seconds:g} s"))
     except (RecursionError, MemoryError):
         return Outcome(path, digest, b"", ("too-deep", f"{path} is nested too deeply, or too large, to be analysed"))
     except Exception as error:  # noqa: BLE001 - one file must not end the scan of the others
         return Outcome(path, digest, b"", ("file-failed", f"{path} was not analysed: {type(error).__name__}: {error}"))
+
+
+def _parts(record: tuple[Any, ...]) -> tuple[type, tuple[Any, ...]]:
+    return record.__class__, tuple(record)
+
+
+_TAKEN_APART = {kind: _parts for kind in vars(model).values() if isinstance(kind, type) and issubclass(kind, tuple)}
+"""How named tuples are pickled: the way over their `__getnewargs__` takes a third longer for all facts."""
+
+
+def _pickled(facts: FileFacts) -> bytes:
+    stream = io.BytesIO()
+    pickler = pickle.Pickler(stream, 5)
+    pickler.dispatch_table = _TAKEN_APART
+    pickler.dump(facts)
+    return stream.getvalue()
 
 
 def _facts(task: Task, data: bytes) -> FileFacts:
