@@ -15,6 +15,7 @@ from backendlint.api import (
     Step,
     Table,
     called_name,
+    for_development,
     identifier_words,
     ingredients,
     sqltypes,
@@ -117,8 +118,13 @@ def _repeated(table: Table) -> Iterator[Hit]:
             "put them into rows of a table of their own "
             f"that refers to `{table.name}`.",
             _place(table, columns[0]),
-            profile="strict" if _figures(table, columns) else None,
+            profile="strict" if _figures(table, columns) or _for_trial(table) else None,
         )
+
+
+def _for_trial(table: Table) -> bool:
+    """Made where one develops or tests: `fixtures.py`."""
+    return table.location is not None and for_development(table.location.path)
 
 
 def _figures(table: Table, columns: list[Column]) -> bool:

@@ -165,7 +165,7 @@ def _few(project: Project, fn: Fn, vid: Vid, depth: int) -> bool:
     if depth and _of_table(project, fn, vid, depth):
         return True
     if value[0] == "slice":
-        return _few_taken(fn, value)
+        return _few_taken(fn, value) or (depth > 0 and _few(project, fn, plain(fn, value[1]), depth - 1))
     if value[0] == "binop" and value[1] in _SET_OPERATIONS and depth:
         sides = value[2:4] if value[1] in ("|", "+") else value[2:3]
         return all(_few(project, fn, plain(fn, item), depth - 1) for item in sides)

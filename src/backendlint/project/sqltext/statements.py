@@ -32,6 +32,11 @@ _WAREHOUSES = frozenset({"spark", "bigquery", "snowflake", "duckdb"})
 """What is asked there lies in tables of its own, whatever the project's database has under their names."""
 MAX_LENGTH = 60_000
 """Longer statements (data loads) are not parsed."""
+_RESERVED = frozenset(
+    "alter and as between create cross distinct drop else except fetch for from grant having inner insert intersect into join like not "
+    "notnull on or outer returning revoke select then union using values when where with".split()
+)
+"""Key words that sqlglot (30) does not take as names of placeholders, as databases do: `VALUES (:from, :to)`."""
 _TYPED = ("DATE", "TIME", "TIMESTAMP", "TIMESTAMPTZ")
 """Types that are written before a literal of theirs."""
 
@@ -344,8 +349,10 @@ def parseable(text: str, tokens: list[Token]) -> str:
         if token.kind == "param" and token.raw == "%s":
             out[start : start + 2] = "? "
         elif token.kind == "param" and token.raw.startswith("%("):
-            name = re.sub(r"\W", "_", token.raw[2:-2]) or "p"
+            name = _safe(re.sub(r"\W", "_", token.raw[2:-2]) or "p")
             out[start : start + len(token.raw)] = f":{name}".ljust(len(token.raw))
+        elif token.kind == "param" and token.raw.startswith(":"):
+            out[start + 1 : start + len(token.raw)] = _safe(token.raw[1:])
         elif token.raw == "%" and previous is not None and previous.raw == "%" and previous.end == token.start:
             out[start] = " "
         elif token.raw == "::" and previous is not None and previous.raw == "?" and previous.end == token.start:
@@ -354,6 +361,11 @@ def parseable(text: str, tokens: list[Token]) -> str:
             out[start : start + 3] = f"{token.raw[0]}= "
         previous = token
     return "".join(out)
+
+
+def _safe(name: str) -> str:
+    """A placeholder's name, as long as before, which no parser takes for a key word."""
+    return f"_{name[1:]}" if name.lower() in _RESERVED else name
 
 
 def _spell_commands(out: list[str], tokens: list[Token], base: int) -> None:

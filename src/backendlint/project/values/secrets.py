@@ -203,6 +203,9 @@ def secret_like(name: str, text: str) -> bool:
     if len(stripped) < 8:
         return (
             bool(_KEY_WORDS & set(parts))
+            and (
+                parts[-1:] != ("token",) or any(c.isdigit() for c in stripped)
+            )  # `"token": "upload"` says of what kind
             and len(stripped) >= 5
             and stripped == stripped.lower()
             and "_" not in stripped
