@@ -16,6 +16,8 @@ SELF = frozenset(
     "api app application backend cache celery check checks cluster database db get http is k8s lb redis server service site system "
     "web worker".split()
 )
+PATHS = ("path", "rule", "route")
+"""What routes are called by keyword."""
 RUNS = ("status", "ok", "health", "alive")
 SCRIPT = re.compile(r"(^|[/_-])health_?checks?\.py$")
 
@@ -28,7 +30,7 @@ def check(project: Project) -> Iterator[Hit]:
         return
     unknown = set(unknown_parts(project))
     if any(map(is_path, project.literals.spelled)) and any(
-        answers_probes(project, fn) for fn in project.all_functions()
+        answers_probes(project, fn) or names_path_of_probe(fn) for fn in project.all_functions()
     ):
         return
     applications = [item for item in served_applications(project) if item.library not in unknown]
@@ -106,6 +108,12 @@ def answers_probes(project: Project, fn: Fn) -> bool:
     named = (vid for vid in compared | listed if fn.value(vid)[0] in ("const", "name"))
     texts = (text for vid in named for text in project.constants(fn, vid) or () if isinstance(text, str))
     return any(map(is_path, texts))
+
+
+def names_path_of_probe(fn: Fn) -> bool:
+    """Whether it makes something at such a path: a service of a library that nobody has described, `Service(path="/__heartbeat__")`."""
+    given = (fn.const(call.kwarg(key)) for call in fn.calls for key in PATHS)
+    return any(isinstance(path, str) and is_path(path) for path in given)
 
 
 def is_path(text: str) -> bool:
