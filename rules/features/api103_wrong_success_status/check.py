@@ -236,7 +236,7 @@ def creations(project: Project, route: Route) -> list[Span] | None:
     named = named and (
         added is None or (own in added[1].lower() and added[1] == singular(added[1]) and "_to_" not in added[1])
     )
-    if named and added is not None and last == own and parts[-2].startswith("{"):
+    if named and added is not None and last == own and "".join(parts[-2:-1]).startswith("{"):
         return None  # `add_state` to `/trips/{id}/state`, of which each trip has one
     reached = list(project.writes.reached(route.handler))
     lazily = {snake(write.entity.rpartition(".")[2]) for write, _ in reached if write.op in LAZY and write.entity}
